@@ -1,0 +1,23 @@
+import type { Procedure, StreamDirection } from "../program/program.ts";
+import type { MessageHeader } from "../protocol/message.ts";
+import type { ServerClient } from "./server-client.ts";
+
+/** What a handler knows besides its arguments. */
+export interface Call {
+  readonly client: ServerClient;
+  /** Aborts when the client goes or the server closes; the reason says which. */
+  readonly signal: AbortSignal;
+  readonly header: MessageHeader;
+}
+
+/** The function that answers one procedure; an `RpcError` it throws reaches the peer, any other is "internal error". */
+export type Handler<P> =
+  P extends Procedure<infer Args, infer Ret, StreamDirection | null>
+    ? (args: Args, call: Call) => Ret | Promise<Ret>
+    : never;
+
+/**
+ * Handlers of a program by procedure name: a plain object or a class instance. A missing one answers "unknown
+ * procedure" (F024).
+ */
+export type Handlers<P extends object> = { readonly [Name in keyof P]?: Handler<P[Name]> };
