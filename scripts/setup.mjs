@@ -8,7 +8,7 @@ import { root, runNpm, runTool } from "./run.mjs";
 const quiet = process.argv.includes("--quiet");
 
 requireNode(20, 19);
-if (!hasDependencies()) step("installing dependencies", () => runNpm(["ci", ...(quiet ? ["--silent"] : [])]));
+if (!hasDependencies()) step("installing dependencies", () => runNpm(["ci", ...(quiet ? ["--loglevel=error"] : [])]));
 else if (!quiet) console.error("setup: dependencies are in place");
 if (!process.argv.includes("--no-build")) step(quiet ? "" : "building", () => runTool("tsc", ["-b"]));
 
