@@ -45,3 +45,8 @@ export interface EventType<T> {
   readonly name: string;
   readonly payload: XdrType<T>;
 }
+
+/** The procedures with their names in TypeScript, in the order of the `.x` file. */
+export function proceduresOf(program: Program<object>): [name: string, procedure: AnyProcedure][] {
+  return Object.entries<AnyProcedure>({ ...program.procedures });
+}

@@ -28,7 +28,9 @@ export function locateEncodeFault<T>(error: unknown, type: XdrType<T>, value: T,
     // The same fault as before; what counts is which field was touched last.
   }
   const message = `${join(name, touched.path) || "value"}: ${error.message}`;
-  return error instanceof RangeError ? new RangeError(message, { cause: error }) : new TypeError(message, { cause: error });
+  return error instanceof RangeError
+    ? new RangeError(message, { cause: error })
+    : new TypeError(message, { cause: error });
 }
 
 /**

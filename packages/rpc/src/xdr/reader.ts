@@ -196,15 +196,21 @@ function nulOrEnd(bytes: Uint8Array, at: number, end: number): number {
   return nul === -1 ? end : at + nul;
 }
 
-interface NodeBytes {
-  readonly Buffer?: { readonly prototype: { latin1Slice(this: Uint8Array, start: number, end: number): string } };
+type Latin1 = (bytes: Uint8Array, start: number, end: number) => string;
+
+interface NodeGlobals {
+  readonly Buffer?: {
+    readonly prototype: { readonly latin1Slice: (this: Uint8Array, start: number, end: number) => string };
+  };
 }
 
-// Node's native slice is an order of magnitude faster than char codes; a browser has none, and the codec runs there too.
-const nodeSlice = (globalThis as NodeBytes).Buffer?.prototype.latin1Slice;
+const latin1: Latin1 = latin1FromNode() ?? latin1FromCodes;
 
-const latin1: (bytes: Uint8Array, start: number, end: number) => string =
-  nodeSlice === undefined ? latin1FromCodes : (bytes, start, end) => nodeSlice.call(bytes, start, end);
+/** Node's own slice is an order of magnitude faster than char codes; a browser has none, and the codec runs there too. */
+function latin1FromNode(): Latin1 | undefined {
+  const slice = (globalThis as NodeGlobals).Buffer?.prototype.latin1Slice;
+  return slice === undefined ? undefined : (bytes, start, end) => slice.call(bytes, start, end);
+}
 
 function latin1FromCodes(bytes: Uint8Array, start: number, end: number): string {
   let text = "";

@@ -1,0 +1,203 @@
+import { Connection } from "../connection/connection.ts";
+import { SlabPool } from "../connection/slab-pool.ts";
+import type { EventType, Procedure, Program, StreamDirection } from "../program/program.ts";
+import { ErrorCode, ErrorDomain, ErrorLevel } from "../protocol/error-code.ts";
+import { VirNetMessageError } from "../protocol/gen/net.ts";
+import { type ProtocolLimits, withDefaults } from "../protocol/limits.ts";
+import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
+import { errorFromWire, errorToWire, RpcError } from "../protocol/rpc-error.ts";
+import type { Endpoint } from "../transport/address.ts";
+import type { Transport } from "../transport/transport.ts";
+import { ConnectionError } from "../util/connection-error.ts";
+import { deferred } from "../util/deferred.ts";
+import { onAbort } from "../util/signals.ts";
+import { decodeXdr } from "../xdr/type.ts";
+import { EventHub, type EventOptions, type EventStream } from "./event-hub.ts";
+import { type PendingCall, PendingCalls } from "./pending-calls.ts";
+import { type CallOptions, type ProgramClient, programClient } from "./program-client.ts";
+
+export interface ClientOptions {
+  readonly limits?: Partial<ProtocolLimits>;
+}
+
+/**
+ * The calling side of one connection. Any number of calls may be in flight, of any number of programs; replies come in
+ * whatever order the server likes.
+ */
+export class Client {
+  /** Resolves, never rejects, when the connection has ended; the error says why, also when we closed it ourselves. */
+  readonly closed: Promise<ConnectionError>;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly #connection: Connection;
+  readonly #calls = new PendingCalls();
+  readonly #events = new EventHub();
+  readonly #programs = new Map<Program<object>, unknown>();
+  readonly #onClosed: (error: ConnectionError) => void;
+  #end: ConnectionError | undefined;
+
+  /** Takes over a connected transport. */
+  constructor(transport: Transport, options: ClientOptions = {}) {
+    const { promise, resolve } = deferred<ConnectionError>();
+    this.closed = promise;
+    this.#onClosed = resolve;
+    this.local = transport.local;
+    this.remote = transport.remote;
+    this.#connection = new Connection({
+      transport,
+      slabs: new SlabPool(),
+      limits: withDefaults(options.limits),
+      events: {
+        message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
+        ended: () => this.#connection.fail(new ConnectionError("the server closed the connection", "eof")),
+        closed: (error) => this.#finish(error),
+      },
+    });
+    this.#connection.start();
+  }
+
+  /** Calls that wait for their reply. */
+  get pending(): number {
+    return this.#calls.size;
+  }
+
+  /** Replies that came after their caller had gone, and were dropped. */
+  get lateReplies(): number {
+    return this.#calls.late;
+  }
+
+  /** The procedures of a program as methods; the same object each time. */
+  program<P extends object>(program: Program<P>): ProgramClient<P> {
+    const known = this.#programs.get(program);
+    // A program maps to nothing but its own client, which the cast recalls.
+    if (known !== undefined) return known as ProgramClient<P>;
+    const made = programClient(program, (owner, procedure, args, options) =>
+      this.call(owner, procedure, args, options),
+    );
+    this.#programs.set(program, made);
+    return made;
+  }
+
+  /**
+   * One call. Rejects with {@link RpcError} when the server says no, {@link ConnectionError} when the connection ends
+   * first, `XdrError` when the reply is broken, `TypeError` or `RangeError` for arguments that can't be sent, and the
+   * signal's reason.
+   */
+  call<Args, Ret>(
+    program: Program<object>,
+    procedure: Procedure<Args, Ret, StreamDirection | null>,
+    args: Args,
+    options: CallOptions = {},
+  ): Promise<Ret> {
+    return new Promise<Ret>((resolve, reject) => {
+      if (this.#end !== undefined) throw this.#end;
+      options.signal?.throwIfAborted();
+      const serial = this.#calls.reserve();
+      this.#connection.send(callHeader(program, procedure.number, serial), procedure.args, args, procedure.name);
+      const off = onAbort(options.signal, (reason) => this.#abandon(serial, reason));
+      // The reply is decoded by this procedure's own codec, so what resolves is a Ret.
+      const settle = resolve as (ret: unknown) => void;
+      this.#calls.open(serial, { program, procedure, resolve: settle, reject, off });
+    });
+  }
+
+  /** Events of one kind, kept from now on and not from the first `next()`. */
+  events<T>(type: EventType<T>, options: EventOptions = {}): EventStream<T> {
+    const queue = this.#events.subscribe(type, options);
+    if (this.#end !== undefined) queue.end(this.#end);
+    const off = onAbort(options.signal, (reason) => queue.end(reason));
+    void this.closed.then(off);
+    return queue;
+  }
+
+  /** Sends what is queued and closes; calls in flight reject. Resolves when the connection has ended. */
+  async close(): Promise<void> {
+    if (this.#end === undefined) {
+      this.#end = new ConnectionError("the client was closed", "closed");
+      this.#calls.rejectAll(this.#end);
+      this.#connection.end();
+    }
+    await this.closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #receive(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+    switch (header.type) {
+      case MessageType.REPLY:
+        return this.#settle(header, bytes, start, end);
+      case MessageType.MESSAGE:
+        return this.#events.take(header, bytes, start, end);
+      case MessageType.STREAM:
+      case MessageType.STREAM_HOLE:
+        // Late packets of a stream that is no more are normal (F048).
+        return;
+      default:
+        throw protocolError(`a message of type ${header.type}, which a server does not send`, header);
+    }
+  }
+
+  /** Matches by program, version and serial; then the procedure must be the call's (F020, libvirt-rpc §1.4). */
+  #settle(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+    const call = this.#calls.get(header.serial);
+    if (call === undefined || call.program.number !== header.program || call.program.version !== header.version) {
+      if (call === undefined && this.#calls.takeLate(header.serial)) return;
+      throw protocolError("a reply that nobody waits for", header);
+    }
+    if (call.procedure.number !== header.procedure) {
+      throw protocolError(`a reply of another procedure than ${call.procedure.name}`, header);
+    }
+    this.#calls.settle(header.serial);
+    call.off();
+    try {
+      call.resolve(result(call, header, bytes, start, end));
+    } catch (error) {
+      call.reject(error);
+    }
+  }
+
+  #abandon(serial: number, reason: unknown): void {
+    const call = this.#calls.get(serial);
+    if (call === undefined) return;
+    call.reject(reason);
+    if (this.#calls.abandon(serial)) return;
+    this.#connection.fail(new ConnectionError("the server owes too many replies to abandoned calls", "protocol"));
+  }
+
+  #finish(error: ConnectionError): void {
+    this.#end ??= error;
+    this.#calls.rejectAll(this.#end);
+    this.#events.endAll(this.#end.reason === "closed" ? undefined : this.#end);
+    this.#onClosed(this.#end);
+  }
+}
+
+function callHeader(program: Program<object>, procedure: number, serial: number): MessageHeader {
+  const { number, version } = program;
+  return { program: number, version, procedure, type: MessageType.CALL, serial, status: MessageStatus.OK };
+}
+
+/** The result in a reply. Throws what the call rejects with. */
+function result(call: PendingCall, header: MessageHeader, bytes: Uint8Array, start: number, end: number): unknown {
+  const { procedure } = call;
+  if (header.status === MessageStatus.OK) return decodeXdr(procedure.ret, bytes, procedure.name, start, end);
+  if (header.status !== MessageStatus.ERROR) {
+    throw protocolError(`a reply of status ${header.status}, expected ok or error`, header);
+  }
+  throw sayUnsupported(errorFromWire(decodeXdr(VirNetMessageError, bytes, "error", start, end)));
+}
+
+/** "unknown procedure" of the RPC layer means: this server does not support it (F023). */
+function sayUnsupported(error: RpcError): RpcError {
+  const byRpc = error.domain === ErrorDomain.RPC || error.domain === ErrorDomain.REMOTE;
+  const unknown = error.code === ErrorCode.RPC && error.level === ErrorLevel.ERROR && byRpc;
+  if (!unknown || !error.message.startsWith("unknown procedure")) return error;
+  return new RpcError(error.message, { ...errorToWire(error), code: ErrorCode.NO_SUPPORT }, { cause: error });
+}
+
+function protocolError(what: string, { program, version, procedure, serial }: MessageHeader): ConnectionError {
+  const where = `program 0x${program.toString(16)} version ${version}, procedure ${procedure}, serial ${serial}`;
+  return new ConnectionError(`the server sent ${what} (${where})`, "protocol");
+}

@@ -1,0 +1,81 @@
+import type { AnyProcedure, Program } from "../program/program.ts";
+
+/** A call that waits for its reply. */
+export interface PendingCall {
+  readonly program: Program<object>;
+  readonly procedure: AnyProcedure;
+  readonly resolve: (ret: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+  /** Takes the listener off the caller's signal. */
+  readonly off: () => void;
+}
+
+/** Replies that nobody waits for any more are still to come for at most this many calls. */
+const ABANDONED_LIMIT = 65_536;
+
+/** The calls of one connection by serial (F019, F020). */
+export class PendingCalls {
+  readonly #calls = new Map<number, PendingCall>();
+  readonly #abandoned = new Set<number>();
+  #next = 0;
+  #late = 0;
+
+  /** Calls that wait. */
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** Replies to abandoned calls that came and were dropped. */
+  get late(): number {
+    return this.#late;
+  }
+
+  /** A serial that no other call has: from 0, one more each time, around at 2^32 (F019). */
+  reserve(): number {
+    let serial = this.#next;
+    while (this.#calls.has(serial) || this.#abandoned.has(serial)) serial = (serial + 1) >>> 0;
+    this.#next = (serial + 1) >>> 0;
+    return serial;
+  }
+
+  open(serial: number, call: PendingCall): void {
+    this.#calls.set(serial, call);
+  }
+
+  get(serial: number): PendingCall | undefined {
+    return this.#calls.get(serial);
+  }
+
+  /** The call has its reply. */
+  settle(serial: number): void {
+    this.#calls.delete(serial);
+  }
+
+  /**
+   * The caller has gone; the reply is dropped when it comes. False when too many such replies are owed: then the peer
+   * has stopped answering.
+   */
+  abandon(serial: number): boolean {
+    this.#calls.delete(serial);
+    this.#abandoned.add(serial);
+    return this.#abandoned.size <= ABANDONED_LIMIT;
+  }
+
+  /** Is this reply one that nobody waits for any more? Counts it as late if so. */
+  takeLate(serial: number): boolean {
+    if (!this.#abandoned.delete(serial)) return false;
+    this.#late++;
+    return true;
+  }
+
+  /** Ends every call with `reason`. */
+  rejectAll(reason: unknown): void {
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    this.#abandoned.clear();
+    for (const call of calls) {
+      call.off();
+      call.reject(reason);
+    }
+  }
+}

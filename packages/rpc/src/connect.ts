@@ -1,0 +1,27 @@
+import { Client, type ClientOptions } from "./client/client.ts";
+import type { FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
+import { openTransport } from "./transport/open.ts";
+import type { Transport } from "./transport/transport.ts";
+
+/** A byte stream of the caller's own making, connected. */
+export interface TransportAddress {
+  readonly transport: Transport;
+}
+
+/** Where a server is. */
+export type Address = UnixAddress | TcpAddress | FdAddress | TransportAddress;
+
+export interface ConnectOptions extends ClientOptions {
+  /** Covers all steps up to the finished client, not the client's life. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A client connected to `address`. Rejects with `ConnectionError` when it can't be reached, with the signal's reason,
+ * and with `RangeError` for an address that can't be one.
+ */
+export async function connect(address: Address, options: ConnectOptions = {}): Promise<Client> {
+  options.signal?.throwIfAborted();
+  if ("transport" in address) return new Client(address.transport, options);
+  return new Client(await openTransport(address, options.signal), options);
+}

@@ -1,0 +1,145 @@
+import { Framer } from "../protocol/framer.ts";
+import { isKeepAlive, isPing, pongHeader } from "../protocol/keepalive-program.ts";
+import type { ProtocolLimits } from "../protocol/limits.ts";
+import { decodeHeader, HEADER_BYTES, type MessageHeader } from "../protocol/message.ts";
+import type { Transport } from "../transport/transport.ts";
+import { ConnectionError } from "../util/connection-error.ts";
+import { type XdrType, XdrVoid } from "../xdr/type.ts";
+import { SendQueue } from "./send-queue.ts";
+import type { SlabPool } from "./slab-pool.ts";
+
+/** What a connection calls. Plain calls on the hot path. */
+export interface ConnectionEvents {
+  /**
+   * One message whose payload is `bytes[start..end)`, lent until this returns. A {@link ConnectionError} thrown from
+   * here closes the connection with it.
+   */
+  message(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void;
+  /** The peer sends no more; it may still read. */
+  ended(): void;
+  /** Once, and last. */
+  closed(error: ConnectionError): void;
+}
+
+export interface ConnectionParts {
+  readonly transport: Transport;
+  readonly slabs: SlabPool;
+  readonly limits: ProtocolLimits;
+  readonly events: ConnectionEvents;
+}
+
+/** With this much waiting to leave, a PONG is left out: what leaves is sign of life enough, and a flood of PINGs costs nothing. */
+const PONG_BACKLOG = 65_536;
+
+/** Messages over a transport, with no notion of what they mean; only keepalive ends here. */
+export class Connection {
+  readonly #transport: Transport;
+  readonly #events: ConnectionEvents;
+  readonly #framer: Framer;
+  readonly #queue: SendQueue;
+  /** How many parties want reading to pause. */
+  #holds = 0;
+  #transportPaused = false;
+  #closed = false;
+
+  constructor({ transport, slabs, limits, events }: ConnectionParts) {
+    this.#transport = transport;
+    this.#events = events;
+    this.#framer = new Framer(limits.frame, (bytes, start, end) => this.#take(bytes, start, end));
+    this.#queue = new SendQueue((bytes, done) => transport.write(bytes, done), slabs, limits);
+  }
+
+  /** Bytes on their way out that the peer's side has not taken yet. */
+  get queuedBytes(): number {
+    return this.#queue.queuedBytes;
+  }
+
+  start(): void {
+    this.#transport.start({
+      receive: (chunk) => this.#receive(chunk),
+      ended: () => this.#events.ended(),
+      closed: (error) => this.#gone(error),
+    });
+  }
+
+  /** Queues one message for the write at the end of this turn; throws as `SendQueue.push` does. */
+  send<T>(header: MessageHeader, type: XdrType<T>, value: T, name: string): void {
+    this.#queue.push(header, type, value, name);
+  }
+
+  /** Calls `then` once everything queued has been handed to the system, or the connection is gone. */
+  whenDrained(then: () => void): void {
+    this.#queue.whenDrained(then);
+  }
+
+  /** Delivers no further message until as many `release` as `hold` have been called. */
+  hold(): void {
+    if (this.#holds++ === 0) this.#framer.stop();
+  }
+
+  release(): void {
+    if (--this.#holds > 0 || this.#closed) return;
+    this.#guard(() => this.#framer.resume());
+    if (this.#holds === 0 && this.#transportPaused) {
+      this.#transportPaused = false;
+      this.#transport.resume();
+    }
+  }
+
+  /** Sends what is queued, then closes. */
+  end(): void {
+    this.#queue.flush();
+    this.#transport.end();
+  }
+
+  /** Closes now, for the given reason. */
+  fail(error: ConnectionError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#framer.stop();
+    this.#queue.close();
+    this.#transport.destroy(error);
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    // Reading pauses with the first chunk that can't be delivered: a hold of one turn costs no system call.
+    if (this.#holds > 0 && !this.#transportPaused) {
+      this.#transportPaused = true;
+      this.#transport.pause();
+    }
+    this.#guard(() => this.#framer.push(chunk));
+  }
+
+  #take(bytes: Uint8Array, start: number, end: number): void {
+    const header = decodeHeader(bytes, start);
+    if (isKeepAlive(header)) this.#keepAlive(header);
+    else this.#events.message(header, bytes, start + HEADER_BYTES, end);
+  }
+
+  /** Answers a PING at any time; all else of that program is swallowed (libvirt-rpc §1.7). */
+  #keepAlive(header: MessageHeader): void {
+    if (isPing(header) && this.#queue.queuedBytes < PONG_BACKLOG)
+      this.#queue.push(pongHeader, XdrVoid, undefined, "PONG");
+  }
+
+  /** Peer input ends here: whatever goes wrong with it closes this connection, and nothing else. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.fail(
+        error instanceof ConnectionError
+          ? error
+          : new ConnectionError("a message could not be handled", "error", { cause: error }),
+      );
+    }
+  }
+
+  #gone(error: ConnectionError): void {
+    this.#closed = true;
+    this.#framer.stop();
+    this.#queue.close();
+    this.#events.closed(error);
+  }
+}

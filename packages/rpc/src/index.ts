@@ -1,0 +1,21 @@
+export { Client, type ClientOptions } from "./client/client.ts";
+export type { EventOptions, EventStream } from "./client/event-hub.ts";
+export type { CallOptions, ProgramClient } from "./client/program-client.ts";
+export { type Address, type ConnectOptions, connect, type TransportAddress } from "./connect.ts";
+export type { EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";
+export { ErrorCode, ErrorDomain, ErrorLevel } from "./protocol/error-code.ts";
+export { defaultLimits, type ProtocolLimits } from "./protocol/limits.ts";
+export { RpcError, type RpcErrorDetail } from "./protocol/rpc-error.ts";
+export {
+  describeAddress,
+  describeEndpoint,
+  type Endpoint,
+  type FdAddress,
+  saslForm,
+  type TcpAddress,
+  type UnixAddress,
+  uriForm,
+} from "./transport/address.ts";
+export type { Transport, TransportEvents } from "./transport/transport.ts";
+export { type CloseReason, ConnectionError } from "./util/connection-error.ts";
+export { XdrError } from "./xdr/error.ts";

@@ -1,0 +1,183 @@
+import { Connection } from "../connection/connection.ts";
+import { RequestWindow } from "../connection/request-window.ts";
+import type { SlabPool } from "../connection/slab-pool.ts";
+import type { EventType } from "../program/program.ts";
+import { VirNetMessageError } from "../protocol/gen/net.ts";
+import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
+import { errorToWire, type RpcError } from "../protocol/rpc-error.ts";
+import type { Endpoint } from "../transport/address.ts";
+import type { Transport } from "../transport/transport.ts";
+import { ConnectionError } from "../util/connection-error.ts";
+import { deferred } from "../util/deferred.ts";
+import type { XdrType } from "../xdr/type.ts";
+import type { ServerLimits } from "./limits.ts";
+
+/** Events of libvirtd carry serial 1, not 0 as its document says (F061). */
+const EVENT_SERIAL = 1;
+/** With this much waiting for a client, its next calls wait too. */
+const CONGESTED_BYTES = 1_048_576;
+
+/** Works on one message of a client; the bytes are lent until it returns. */
+export type Dispatch = (
+  client: ServerClient,
+  header: MessageHeader,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+) => void;
+
+export interface ServerClientParts {
+  readonly id: number;
+  readonly transport: Transport;
+  readonly slabs: SlabPool;
+  readonly limits: ServerLimits;
+  readonly dispatch: Dispatch;
+}
+
+/** One connected client, as its handlers see it. */
+export class ServerClient {
+  /** From 1, never used again (F136). */
+  readonly id: number;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly connectedAt: Date = new Date();
+  /** Resolves, never rejects, when the client has gone; the error says why. */
+  readonly closed: Promise<ConnectionError>;
+  readonly #connection: Connection;
+  readonly #window: RequestWindow;
+  readonly #limits: ServerLimits;
+  readonly #dispatch: Dispatch;
+  readonly #abort = new AbortController();
+  readonly #onClosed: (error: ConnectionError) => void;
+  #closing = false;
+  #gone = false;
+  #congested = false;
+
+  constructor({ id, transport, slabs, limits, dispatch }: ServerClientParts) {
+    const { promise, resolve } = deferred<ConnectionError>();
+    this.id = id;
+    this.local = transport.local;
+    this.remote = transport.remote;
+    this.closed = promise;
+    this.#onClosed = resolve;
+    this.#limits = limits;
+    this.#dispatch = dispatch;
+    this.#connection = new Connection({
+      transport,
+      slabs,
+      limits,
+      events: {
+        message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
+        ended: () => this.#peerEnded(),
+        closed: (error) => this.#finish(error),
+      },
+    });
+    this.#window = new RequestWindow(
+      limits.clientRequests,
+      () => this.#connection.hold(),
+      () => this.#connection.release(),
+    );
+    this.#connection.start();
+  }
+
+  /** Aborts when the client has gone; the reason says why. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Calls of this client being worked on. */
+  get requests(): number {
+    return this.#window.inside;
+  }
+
+  /**
+   * Sends an event. A client that has gone gets nothing; one that lets more than `queuedBytes` pile up is disconnected.
+   * Throws `TypeError` or `RangeError` for a payload that can't be sent.
+   */
+  emit<T>(type: EventType<T>, payload: T): void {
+    if (this.#gone) return;
+    const waiting = this.#connection.queuedBytes;
+    if (waiting > this.#limits.queuedBytes) {
+      this.disconnect(new ConnectionError(`the client leaves ${waiting} bytes unread`, "overflow"));
+      return;
+    }
+    const { program, number } = type;
+    this.#send(headerOf(program.number, program.version, number, EVENT_SERIAL), type.payload, payload, type.name);
+  }
+
+  /** Reads no further call, lets those at hand be answered, sends what is queued, then closes (F133). */
+  close(): void {
+    if (this.#closing || this.#gone) return;
+    this.#closing = true;
+    this.#connection.hold();
+    this.#endWhenIdle();
+  }
+
+  /** Closes at once; `error` tells the handlers' signals why. */
+  disconnect(error: ConnectionError): void {
+    this.#connection.fail(error);
+  }
+
+  /** For the dispatcher: a call is being worked on until `reply`, `refuse` or `drop` is called for it, once. */
+  enter(): void {
+    this.#window.enter();
+  }
+
+  /** For the dispatcher: the good answer to a call. Throws, answering nothing, when `ret` can't be sent. */
+  reply<T>(call: MessageHeader, type: XdrType<T>, ret: T, name: string): void {
+    if (!this.#gone) this.#send(replyTo(call, MessageStatus.OK), type, ret, name);
+    this.#leave();
+  }
+
+  /** For the dispatcher: the error that answers a call. */
+  refuse(call: MessageHeader, error: RpcError): void {
+    if (!this.#gone) this.#send(replyTo(call, MessageStatus.ERROR), VirNetMessageError, errorToWire(error), "error");
+    this.#leave();
+  }
+
+  #receive(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+    this.#dispatch(this, header, bytes, start, end);
+  }
+
+  #send<T>(header: MessageHeader, type: XdrType<T>, value: T, name: string): void {
+    this.#connection.send(header, type, value, name);
+    if (this.#congested || this.#connection.queuedBytes < CONGESTED_BYTES) return;
+    this.#congested = true;
+    this.#connection.hold();
+    this.#connection.whenDrained(() => {
+      this.#congested = false;
+      this.#connection.release();
+      this.#endWhenIdle();
+    });
+  }
+
+  /** The client wants no more, but its answers: calls that were read and wait for room in the window included. */
+  #peerEnded(): void {
+    this.#closing = true;
+    this.#endWhenIdle();
+  }
+
+  #leave(): void {
+    this.#window.leave();
+    this.#endWhenIdle();
+  }
+
+  #endWhenIdle(): void {
+    if (this.#closing && !this.#congested && this.#window.inside === 0) this.#connection.end();
+  }
+
+  #finish(error: ConnectionError): void {
+    this.#gone = true;
+    this.#abort.abort(error);
+    this.#onClosed(error);
+  }
+}
+
+function headerOf(program: number, version: number, procedure: number, serial: number): MessageHeader {
+  return { program, version, procedure, type: MessageType.MESSAGE, serial, status: MessageStatus.OK };
+}
+
+/** The header of an answer: the call's own, so that errors about odd headers echo them (F024). */
+function replyTo({ program, version, procedure, serial }: MessageHeader, status: number): MessageHeader {
+  return { program, version, procedure, type: MessageType.REPLY, serial, status };
+}

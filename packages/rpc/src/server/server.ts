@@ -1,0 +1,137 @@
+import { SlabPool } from "../connection/slab-pool.ts";
+import type { EventType, Program } from "../program/program.ts";
+import type { ListenAddress } from "../transport/listen.ts";
+import type { Transport } from "../transport/transport.ts";
+import { ConnectionError } from "../util/connection-error.ts";
+import { abortable } from "../util/signals.ts";
+import { Dispatcher, type HandlerFailure } from "./dispatcher.ts";
+import type { Handlers } from "./handlers.ts";
+import { type ServerLimits, serverLimits } from "./limits.ts";
+import { ServerClient } from "./server-client.ts";
+import { openService, type Service, type ServiceOptions } from "./service.ts";
+
+export interface ServerOptions {
+  /** For people: what logs and administrators call it. */
+  readonly name: string;
+  readonly limits?: Partial<ServerLimits>;
+  /** A handler failed with something else than an `RpcError`; the peer was told "internal error". `console.error` unless given. */
+  readonly onHandlerError?: (failure: HandlerFailure) => void;
+  /** A listening socket had an error, and goes on. `console.error` unless given. */
+  readonly onServiceError?: (error: ConnectionError) => void;
+}
+
+export interface CloseOptions {
+  /** Ends the wait for calls being worked on: their clients are disconnected then. 30 s unless given (F141). */
+  readonly signal?: AbortSignal;
+}
+
+/** As long as libvirtd waits for its workers when it quits (F141). */
+const CLOSE_MS = 30_000;
+
+/** Programs, the services where clients reach them, and the clients that are there. */
+export class Server {
+  readonly name: string;
+  readonly #limits: ServerLimits;
+  readonly #dispatcher: Dispatcher;
+  readonly #services = new Set<Service>();
+  readonly #clients = new Map<number, ServerClient>();
+  readonly #slabs = new SlabPool();
+  readonly #onServiceError: (error: ConnectionError) => void;
+  #nextId = 1;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ServerOptions) {
+    this.name = options.name;
+    this.#limits = serverLimits(options.limits);
+    this.#dispatcher = new Dispatcher(options.onHandlerError ?? logHandlerFailure);
+    this.#onServiceError = options.onServiceError ?? ((error) => console.error(`${this.name}: ${error.message}`));
+  }
+
+  /** The clients connected now. */
+  get clients(): Iterable<ServerClient> {
+    return this.#clients.values();
+  }
+
+  /**
+   * Serves a program to all clients, present and future. Throws `TypeError` for one that is served already, and for a
+   * handler that belongs to no procedure.
+   */
+  add<P extends object>(program: Program<P>, handlers: Handlers<P>): this {
+    this.#dispatcher.add(program, handlers);
+    return this;
+  }
+
+  /** Accepts clients at `address` from now on. Rejects with {@link ConnectionError} when it can't. */
+  async listen(address: ListenAddress, options: ServiceOptions = {}): Promise<Service> {
+    this.#refuseWhenClosing();
+    const accept = (transport: Transport): void => void this.accept(transport);
+    const service = await openService(address, { ...options, accept, error: this.#onServiceError });
+    this.#services.add(service);
+    if (this.#closing !== undefined) await service.close();
+    this.#refuseWhenClosing();
+    return service;
+  }
+
+  /** Serves a connected transport of the caller's own making, as if it had come in through a service. */
+  accept(transport: Transport): ServerClient | undefined {
+    if (this.#closing !== undefined || this.#clients.size >= this.#limits.clients) {
+      transport.start(deaf);
+      transport.destroy(new ConnectionError("the server takes no further client", "closed"));
+      return undefined;
+    }
+    const client = new ServerClient({
+      id: this.#nextId++,
+      transport,
+      slabs: this.#slabs,
+      limits: this.#limits,
+      dispatch: (from, header, bytes, start, end) => this.#dispatcher.dispatch(from, header, bytes, start, end),
+    });
+    this.#clients.set(client.id, client);
+    void client.closed.then(() => this.#clients.delete(client.id));
+    return client;
+  }
+
+  /** Sends an event to every client that `wanted` picks, all unless given. */
+  broadcast<T>(type: EventType<T>, payload: T, wanted: (client: ServerClient) => boolean = everyone): void {
+    for (const client of this.#clients.values()) if (wanted(client)) client.emit(type, payload);
+  }
+
+  /** Accepts nobody any more, lets calls at hand be answered and sent, then closes. The same wait for all who call it. */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.signal ?? AbortSignal.timeout(CLOSE_MS));
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #close(signal: AbortSignal): Promise<void> {
+    await Promise.all([...this.#services].map((service) => service.close()));
+    const gone = [...this.#clients.values()].map((client) => {
+      client.close();
+      return client.closed;
+    });
+    await abortable(Promise.all(gone), signal).catch(() => this.#disconnectAll());
+  }
+
+  #disconnectAll(): void {
+    for (const client of this.#clients.values()) {
+      client.disconnect(new ConnectionError(`${this.name} was closed`, "closed"));
+    }
+  }
+
+  #refuseWhenClosing(): void {
+    if (this.#closing !== undefined) throw new ConnectionError(`${this.name} is closed`, "closed");
+  }
+}
+
+function everyone(): boolean {
+  return true;
+}
+
+function logHandlerFailure({ error, client, procedure }: HandlerFailure): void {
+  console.error(`${procedure} for client ${client.id} failed:`, error);
+}
+
+const deaf = { receive() {}, ended() {}, closed() {} };

@@ -1,0 +1,1 @@
+export { memoryPair } from "../transport/memory.ts";

@@ -1,0 +1,71 @@
+/** A UNIX socket by its path. A leading `@` means Linux's abstract namespace (F076). */
+export interface UnixAddress {
+  readonly path: string;
+}
+
+/** A TCP port. To listen on all addresses of both families leave `host` out (F072). */
+export interface TcpAddress {
+  readonly host?: string;
+  /** 0 when listening: any free one, the same for both families (F074). */
+  readonly port: number;
+}
+
+/** A descriptor that this process inherited or opened itself (F077). */
+export interface FdAddress {
+  readonly fd: number;
+}
+
+/** One end of a connection, as the system tells it. */
+export type Endpoint =
+  | { readonly family: "unix"; readonly path: string }
+  | { readonly family: "ipv4" | "ipv6"; readonly host: string; readonly port: number }
+  | { readonly family: "memory" };
+
+/** The most bytes a UNIX socket's path may have: `sun_path` holds 108 with the final NUL. */
+export const UNIX_PATH_BYTES = 107;
+
+/**
+ * `host;port`, which SASL wants; UNIX sockets and memory give `127.0.0.1;0` as libvirt does (F095).
+ */
+export function saslForm(endpoint: Endpoint): string {
+  return "port" in endpoint ? `${endpoint.host};${endpoint.port}` : "127.0.0.1;0";
+}
+
+/** `host:port`, `[v6]:port`; UNIX sockets and memory give `127.0.0.1:0` as libvirt does (F095). */
+export function uriForm(endpoint: Endpoint): string {
+  if (!("port" in endpoint)) return "127.0.0.1:0";
+  return endpoint.family === "ipv6" ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
+}
+
+/** What a person calls it: the path of a UNIX socket, `host:port`, `memory`. */
+export function describeEndpoint(endpoint: Endpoint): string {
+  if (endpoint.family === "unix") return endpoint.path === "" ? "unix socket" : endpoint.path;
+  return endpoint.family === "memory" ? "memory" : uriForm(endpoint);
+}
+
+/** What a person calls an address to connect to or listen on. */
+export function describeAddress(address: UnixAddress | TcpAddress | FdAddress): string {
+  if ("path" in address) return address.path;
+  if ("fd" in address) return `descriptor ${address.fd}`;
+  const host = address.host ?? "*";
+  return host.includes(":") ? `[${host}]:${address.port}` : `${host}:${address.port}`;
+}
+
+/** The path as the system wants it. Throws `RangeError` for one that is empty or too long, before the system cuts it. */
+export function systemPath(path: string): string {
+  const size = new TextEncoder().encode(path).length;
+  if (size === 0) throw new RangeError("the path of a UNIX socket is empty");
+  if (size > UNIX_PATH_BYTES) {
+    throw new RangeError(`the path of a UNIX socket has at most ${UNIX_PATH_BYTES} bytes, this one ${size}: ${path}`);
+  }
+  if (path.includes("\0"))
+    throw new RangeError("the path of a UNIX socket holds a NUL; write @name for an abstract one");
+  return path.startsWith("@") ? `\0${path.slice(1)}` : path;
+}
+
+/** `port` if it is one. Throws `RangeError` otherwise. */
+export function checkedPort(port: number): number {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new RangeError(`port is ${port}, expected 0 to 65535`);
+  return port;
+}

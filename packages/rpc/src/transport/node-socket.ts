@@ -1,0 +1,180 @@
+import net from "node:net";
+import { ConnectionError } from "../util/connection-error.ts";
+import { describeEndpoint, type Endpoint } from "./address.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+
+/** Bytes read from the system at once; 64 KiB would cost bulk transfers a sixth of their speed. */
+const READ_BYTES = 262_144;
+
+/** A buffer to read into. All sockets of one thread may share one: a chunk is used up before the next is read. */
+export function readBuffer(): Uint8Array {
+  return new Uint8Array(READ_BYTES);
+}
+
+/** The options that make a new `net.Socket` read into a buffer of ours, and the end that a transport holds. */
+export interface Intake {
+  readonly onread: net.OnReadOpts;
+  /** Set by the transport when it starts. Until then chunks are kept and the socket waits. */
+  receive: ((chunk: Uint8Array) => void) | undefined;
+  /** Copies of what came before the start. */
+  readonly early: Uint8Array[];
+}
+
+export function openIntake(buffer: Uint8Array): Intake {
+  const intake: Intake = {
+    receive: undefined,
+    early: [],
+    onread: {
+      buffer,
+      callback(size) {
+        const chunk = buffer.subarray(0, size);
+        if (intake.receive === undefined) intake.early.push(chunk.slice());
+        else intake.receive(chunk);
+        return intake.receive !== undefined;
+      },
+    },
+  };
+  return intake;
+}
+
+interface SocketWithHandle {
+  _handle?: unknown;
+}
+
+/**
+ * A transport for a socket that a server accepted and paused. Node can read into a given buffer only with sockets it
+ * is told so at birth, and a server's are born without; so the connection moves to a second socket. Where a runtime
+ * has no handle to move, the first one serves, a little slower.
+ */
+export function acceptSocket(accepted: net.Socket, buffer: Uint8Array): NodeSocket {
+  const endpoints = endpointsOf(accepted);
+  const owner = accepted as SocketWithHandle;
+  const handle = owner._handle;
+  if (handle === undefined || handle === null) return new NodeSocket(accepted, undefined, endpoints);
+  owner._handle = null;
+  accepted.destroy();
+  const intake = openIntake(buffer);
+  const options = { handle, allowHalfOpen: true, onread: intake.onread };
+  return new NodeSocket(new net.Socket(options), intake, endpoints);
+}
+
+export interface Endpoints {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+}
+
+/** Both ends of a connected socket. */
+export function endpointsOf(socket: net.Socket, path = ""): Endpoints {
+  return {
+    local: endpoint(socket.localFamily, socket.localAddress, socket.localPort) ?? { family: "unix", path },
+    remote: endpoint(socket.remoteFamily, socket.remoteAddress, socket.remotePort) ?? { family: "unix", path },
+  };
+}
+
+function endpoint(family?: string, host?: string, port?: number): Endpoint | undefined {
+  if (host === undefined || port === undefined) return undefined;
+  return { family: family === "IPv6" ? "ipv6" : "ipv4", host, port };
+}
+
+/** A TCP or UNIX socket of Node. Errors of the system become a {@link ConnectionError} here, and nowhere else. */
+export class NodeSocket implements Transport {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly #socket: net.Socket;
+  readonly #intake: Intake | undefined;
+  #failure: ConnectionError | undefined;
+  #ended = false;
+
+  /** Without an `intake` the socket's `data` events serve. */
+  constructor(socket: net.Socket, intake: Intake | undefined, endpoints: Endpoints) {
+    this.local = endpoints.local;
+    this.remote = endpoints.remote;
+    this.#socket = socket;
+    this.#intake = intake;
+    if (this.local.family !== "unix") socket.setNoDelay(true);
+    socket.on("error", (error) => this.#fail(error));
+  }
+
+  start(events: TransportEvents): void {
+    const socket = this.#socket;
+    socket.on("end", () => {
+      this.#ended = true;
+      events.ended();
+    });
+    socket.on("close", () => events.closed(this.#failure ?? this.#goodbye()));
+    const intake = this.#intake;
+    if (intake === undefined) {
+      socket.on("data", (chunk: Buffer) =>
+        events.receive(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)),
+      );
+      return;
+    }
+    intake.receive = (chunk) => events.receive(chunk);
+    for (const chunk of intake.early.splice(0)) events.receive(chunk);
+    socket.resume();
+  }
+
+  write(bytes: Uint8Array, done: () => void): void {
+    this.#socket.write(bytes, done);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    // The peer may never close its half, so ours is not left waiting for it.
+    this.#socket.end(() => this.#socket.destroy());
+  }
+
+  destroy(error: ConnectionError): void {
+    this.#failure ??= error;
+    this.#socket.destroy();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= socketError(error, describeEndpoint(this.remote));
+  }
+
+  #goodbye(): ConnectionError {
+    return this.#ended
+      ? new ConnectionError("the peer closed the connection", "eof")
+      : new ConnectionError("the connection was closed", "closed");
+  }
+}
+
+/** The system's error in our words, with `peer`, the code and the cause. A {@link ConnectionError} stays what it is. */
+export function socketError(error: unknown, peer: string): ConnectionError {
+  if (error instanceof ConnectionError) return error;
+  const code = systemCode(error);
+  const known = explanations[code];
+  const text = known === undefined ? String(error) : `${known} (${code})`;
+  return new ConnectionError(`${peer}: ${text}`, code === "ECONNRESET" || code === "EPIPE" ? "eof" : "error", {
+    cause: error,
+  });
+}
+
+/** The system's name of an error, such as `ECONNREFUSED`; empty for any other. */
+export function systemCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+const explanations: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nobody listens there",
+  ENOENT: "no such socket",
+  EACCES: "permission denied",
+  ECONNRESET: "the peer broke the connection off",
+  EPIPE: "the peer has closed the connection",
+  ETIMEDOUT: "no answer",
+  EHOSTUNREACH: "no route to the host",
+  ENETUNREACH: "no route to the network",
+  ENOTFOUND: "no such host name",
+  EAI_AGAIN: "the name server does not answer",
+  ENOTSOCK: "not a socket",
+  EADDRINUSE: "address already in use",
+  EADDRNOTAVAIL: "not an address of this machine",
+};

@@ -1,0 +1,29 @@
+import type { ConnectionError } from "../util/connection-error.ts";
+import type { Endpoint } from "./address.ts";
+
+/** What a transport calls. Plain calls, never promises: this is the hot path. */
+export interface TransportEvents {
+  /** Bytes from the peer. They are only lent: the buffer is used again once this returns. */
+  receive(chunk: Uint8Array): void;
+  /** The peer sends no more; it may still read. */
+  ended(): void;
+  /** Once, and last: reason `eof` when the peer closed, `closed` when we did, `error` otherwise. */
+  closed(error: ConnectionError): void;
+}
+
+/** A byte stream in both directions, whatever carries it. */
+export interface Transport {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** Begins reading. Called once, before anything else. */
+  start(events: TransportEvents): void;
+  /** Sends `bytes`; calls `done`, never before returning, when they are no longer needed: sent, or lost with the connection. */
+  write(bytes: Uint8Array, done: () => void): void;
+  /** Stops `receive`, except for a chunk that is already on its way. */
+  pause(): void;
+  resume(): void;
+  /** Sends what was written, then closes. */
+  end(): void;
+  /** Closes now; what was written and not sent is lost. `closed` gets `error`. */
+  destroy(error: ConnectionError): void;
+}
