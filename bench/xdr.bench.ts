@@ -21,6 +21,8 @@ const Domain: XdrType<Domain> = {
 
 const domain: Domain = { name: "web-frontend-03", uuid: Uint8Array.from({ length: 16 }, (_, i) => i), id: 7 };
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 const writer = new XdrWriter(1024);
 const bytes = naiveEncode(domain);
 assertSame(bytes, encodeOnce());
@@ -45,7 +47,7 @@ function encodeOnce(): Uint8Array {
 }
 
 function naiveEncode({ name, uuid, id }: Domain): Uint8Array {
-  const text = new TextEncoder().encode(name);
+  const text = encoder.encode(name);
   const padded = (text.length + 3) & ~3;
   const out = new Uint8Array(4 + padded + 16 + 4);
   const view = new DataView(out.buffer);
@@ -59,7 +61,7 @@ function naiveEncode({ name, uuid, id }: Domain): Uint8Array {
 function naiveDecode(from: Uint8Array): Domain {
   const view = new DataView(from.buffer, from.byteOffset, from.byteLength);
   const length = view.getUint32(0);
-  const name = new TextDecoder().decode(from.subarray(4, 4 + length));
+  const name = decoder.decode(from.subarray(4, 4 + length));
   const at = 4 + ((length + 3) & ~3);
   return { name, uuid: from.slice(at, at + 16), id: view.getInt32(at + 16) };
 }

@@ -12,8 +12,10 @@ const steps = {
   format: () => runTool("biome", ["check"]),
   lint: () => runTool("oxlint", ["--type-aware", "--deny-warnings"]),
   layers: () => script("layers"),
-  unused: () => runTool("knip", []),
+  lock: () => script("lock", "--check"),
+  unused: () => runTool("knip", ["--no-config-hints"]),
   generated: () => script("generate", "--check"),
+  packages: () => script("publishable"),
   tests: () => script("test"),
 };
 

@@ -22,6 +22,7 @@ const tools = {
   biome: "node_modules/@biomejs/biome/bin/biome",
   knip: "node_modules/knip/bin/knip.js",
   oxlint: "node_modules/oxlint/bin/oxlint",
+  publint: "node_modules/publint/src/cli.js",
   tsc: "node_modules/typescript/bin/tsc",
   vitest: "node_modules/vitest/vitest.mjs",
 };
