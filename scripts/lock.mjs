@@ -29,7 +29,7 @@ function report(missing, addresses) {
 }
 
 function write(file, lock, missing) {
-  const packages = Object.entries({ ...lock.packages, ...missing }).sort(byPath);
+  const packages = Object.entries({ ...lock.packages, ...missing }).toSorted(byPath);
   writeFileSync(file, `${JSON.stringify({ ...lock, packages: Object.fromEntries(packages) }, null, 2)}\n`);
   console.log(`package-lock.json: ${Object.keys(missing).length} optional packages of other platforms added`);
 }

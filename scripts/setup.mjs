@@ -1,16 +1,20 @@
 // Makes a clone ready to run: dependencies, then the build. What is done already is not done again.
 //
 //   node scripts/setup.mjs [--quiet] [--no-build]     --quiet says only what takes long or fails
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, runNpm, runTool } from "./run.mjs";
 
 const quiet = process.argv.includes("--quiet");
+const lockFile = join(root, "package-lock.json");
+const stampFile = join(root, "node_modules", ".installed-from");
+const npmRecord = join(root, "node_modules", ".package-lock.json");
 
 requireNode(20, 19);
-if (!hasDependencies()) step("installing dependencies", () => runNpm(["ci", ...(quiet ? ["--loglevel=error"] : [])]));
+if (!hasDependencies()) install();
 else if (!quiet) console.error("setup: dependencies are in place");
-if (!process.argv.includes("--no-build")) step(quiet ? "" : "building", () => runTool("tsc", ["-b"]));
+if (!process.argv.includes("--no-build")) build();
 
 function requireNode(major, minor) {
   const [haveMajor, haveMinor] = process.versions.node.split(".").map(Number);
@@ -19,17 +23,36 @@ function requireNode(major, minor) {
   process.exit(1);
 }
 
-function step(announcement, work) {
-  if (announcement) console.error(`setup: ${announcement}`);
-  const status = work();
+function install() {
+  console.error("setup: installing dependencies");
+  endUnlessZero(runNpm(["ci", ...(quiet ? ["--loglevel=error"] : [])]));
+  writeFileSync(stampFile, hashOfLock());
+}
+
+function build() {
+  if (!quiet) console.error("setup: building");
+  endUnlessZero(runTool("tsc", ["-b"]));
+}
+
+function endUnlessZero(status) {
   if (status !== 0) process.exit(status);
 }
 
-/** Does node_modules hold what the lock file asks for? npm keeps a record of what it has installed there. */
+/** Installed by us from this very lock file, or by hand and to the same effect. */
 function hasDependencies() {
-  const installed = packagesOf(join(root, "node_modules", ".package-lock.json"));
-  if (!installed) return false;
-  const wanted = packagesOf(join(root, "package-lock.json")) ?? {};
+  return read(stampFile) === hashOfLock() || recordFitsLock();
+}
+
+function hashOfLock() {
+  return createHash("sha256").update(readFileSync(lockFile)).digest("hex");
+}
+
+/** npm keeps a record of what it has put into node_modules. */
+function recordFitsLock() {
+  const record = read(npmRecord);
+  if (record === null) return false;
+  const installed = JSON.parse(record).packages;
+  const wanted = JSON.parse(readFileSync(lockFile, "utf8")).packages;
   return Object.entries(wanted).every(([path, entry]) => isInPlace(path, entry, installed));
 }
 
@@ -40,9 +63,9 @@ function isInPlace(path, wanted, installed) {
   return found.version === wanted.version && found.integrity === wanted.integrity;
 }
 
-function packagesOf(file) {
+function read(file) {
   try {
-    return JSON.parse(readFileSync(file, "utf8")).packages;
+    return readFileSync(file, "utf8");
   } catch {
     return null;
   }
