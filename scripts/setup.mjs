@@ -25,7 +25,7 @@ function requireNode(major, minor) {
 
 function install() {
   console.error("setup: installing dependencies");
-  endUnlessZero(runNpm(["ci", ...(quiet ? ["--loglevel=error"] : [])]));
+  endUnlessZero(runNpm(["ci", "--include=dev", ...(quiet ? ["--loglevel=error"] : [])]));
   writeFileSync(stampFile, hashOfLock());
 }
 

@@ -1,0 +1,84 @@
+// The main job: our stand-in libvirtd comes up, and our client works with it through real sockets.
+//
+//   npm start                      stays until Ctrl-C, so that virsh can look around
+//   npm start -- --once            ends after the session
+//   npm start -- URI               only looks at a real libvirtd: test+unix:///default?socket=PATH, test+tcp://HOST/default
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Libvirt } from "@virnet/libvirt";
+import { startTestd } from "@virnet/testd";
+import { changeDomain, look } from "./session.mjs";
+
+const usage = `usage: npm start                 boot the stand-in libvirtd, run a session against it, stay until Ctrl-C
+       npm start -- --once       end after the session
+       npm start -- URI          look at a real libvirtd, changing nothing: test+unix:///default?socket=PATH
+                                 or test+tcp://HOST/default`;
+
+await main().catch((error) => {
+  console.error(`start: ${error.message}`);
+  process.exitCode = 1;
+});
+
+async function main() {
+  const { values, positionals } = readArguments();
+  if (values.help) console.log(usage);
+  else if (positionals[0] !== undefined) await lookAt(positionals[0]);
+  else await bootAndTour(values.once);
+}
+
+function readArguments() {
+  const options = { once: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } };
+  try {
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw new Error(`${error.message}\n${usage}`, { cause: error });
+  }
+}
+
+async function lookAt(uri) {
+  const hypervisor = await Libvirt.open(uri, { readonly: true, signal: AbortSignal.timeout(10_000) });
+  try {
+    await look(hypervisor);
+  } finally {
+    await hypervisor.close();
+  }
+}
+
+async function bootAndTour(once) {
+  const folder = await mkdtemp(join(tmpdir(), "virnet-"));
+  const path = join(folder, "libvirt-sock");
+  const testd = await startTestd({ sockets: [{ path }], listen: [{ host: "127.0.0.1", port: 0 }] });
+  try {
+    introduce(testd);
+    for (const uri of testd.uris) await tour(uri);
+    if (!once) await untilInterrupted(testd);
+  } finally {
+    await testd.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function introduce({ uris }) {
+  console.log("A stand-in libvirtd listens. virsh connects to it like this:\n");
+  for (const uri of uris) console.log(`  virsh -c '${uri}' list --all`);
+}
+
+async function tour(uri) {
+  console.log(`\n# ${uri}\n`);
+  const hypervisor = await Libvirt.open(uri, { signal: AbortSignal.timeout(10_000) });
+  try {
+    await look(hypervisor);
+    await changeDomain(hypervisor);
+  } finally {
+    await hypervisor.close();
+  }
+}
+
+async function untilInterrupted({ uris }) {
+  console.log(`\nIt goes on listening until Ctrl-C. Try:  virsh -c '${uris[0]}' event --all --loop`);
+  await new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, resolve);
+  });
+}
