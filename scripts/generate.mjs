@@ -5,12 +5,13 @@
 // Builds the compiler alone first: the rest may not build before its generated code is right.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { linkCommands } from "./commands.mjs";
 import { root, runNpm, runTool } from "./run.mjs";
 
 const args = process.argv.slice(2);
 const compiler = "packages/codegen";
 
-process.exitCode = existsSync(join(root, compiler, "tsconfig.json")) ? build() || generate() : 0;
+process.exitCode = existsSync(join(root, compiler, "tsconfig.json")) ? build() || linkCommands() || generate() : 0;
 
 function build() {
   return runTool("tsc", ["-b", compiler]);

@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { linkCommands } from "./commands.mjs";
 import { root, runNpm, runTool } from "./run.mjs";
 
 const quiet = process.argv.includes("--quiet");
@@ -32,6 +33,7 @@ function install() {
 function build() {
   if (!quiet) console.error("setup: building");
   endUnlessZero(runTool("tsc", ["-b"]));
+  endUnlessZero(linkCommands());
 }
 
 function endUnlessZero(status) {
