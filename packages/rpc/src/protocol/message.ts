@@ -1,25 +1,8 @@
 import { readInt32, readUint32, writeWord } from "../xdr/words.ts";
 import type { XdrWriter } from "../xdr/writer.ts";
 
-/** Second-last word of the header (libvirt-rpc §1.2). */
-export const MessageType = {
-  CALL: 0,
-  REPLY: 1,
-  /** An event, or keepalive. */
-  MESSAGE: 2,
-  STREAM: 3,
-  CALL_WITH_FDS: 4,
-  REPLY_WITH_FDS: 5,
-  STREAM_HOLE: 6,
-} as const;
-
-/** Last word of the header (libvirt-rpc §1.2). */
-export const MessageStatus = {
-  OK: 0,
-  ERROR: 1,
-  /** Stream data and holes only. */
-  CONTINUE: 2,
-} as const;
+/** Type and status: the fourth and the sixth word of the header (libvirt-rpc §1.2). */
+export { VirNetMessageStatus as MessageStatus, VirNetMessageType as MessageType } from "./gen/net.ts";
 
 /**
  * The six words after the length word (F002). All are numbers as they came: libvirt's decoder checks no range, and the

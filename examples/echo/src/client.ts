@@ -1,0 +1,18 @@
+import { connect } from "virnet";
+import { Echo, EchoTick } from "./gen/echo.ts";
+
+// node dist/client.js PATH: three lines, then three ticks.
+const path = process.argv[2];
+if (path === undefined) throw new Error("usage: client.js PATH");
+await using client = await connect({ path }, { signal: AbortSignal.timeout(10_000) });
+const echo = client.program(Echo);
+
+const { lines } = await echo.say({ text: "hello", repeat: 3 }, { signal: AbortSignal.timeout(500) });
+for (const line of lines) console.log(line);
+
+const ticks = client.events(EchoTick); // listens from here on, not from the first next()
+await echo.watch({ ticks: 3 });
+for await (const { count } of ticks) {
+  console.log(`tick ${count}`);
+  if (count === 3n) break;
+}

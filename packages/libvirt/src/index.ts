@@ -1,0 +1,14 @@
+export {
+  Domain,
+  type DomainInfo,
+  type DomainState,
+  type DomainStatus,
+  type StartOptions,
+  type XmlOptions,
+} from "./domain.ts";
+export type { HostInfo } from "./host-info.ts";
+export { type DomainFilter, Libvirt, type LifecycleOptions, type OpenOptions } from "./libvirt.ts";
+export type { LifecycleEvent, LifecycleEvents, LifecycleName } from "./lifecycle.ts";
+export { readTypedParams, type TypedKind, type TypedValue, typedParam } from "./typed-params.ts";
+export { parseUri, type Surroundings, type Target, UriError } from "./uri.ts";
+export { formatUuid, parseUuid } from "./uuid.ts";
