@@ -8,7 +8,9 @@ import { root, runNpm } from "./run.mjs";
 export function linkCommands() {
   const unlinked = workspacePackages().filter(hasUnlinkedCommand);
   if (unlinked.length === 0) return 0;
-  return runNpm(["rebuild", "--silent", "--ignore-scripts", ...unlinked.map(({ name }) => name)]);
+  return runNpm(["rebuild", "--silent", "--ignore-scripts", ...unlinked.map(({ name }) => name)], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
 }
 
 function workspacePackages() {
