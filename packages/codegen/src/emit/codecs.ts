@@ -6,7 +6,7 @@ import { armsOf, armText, isBool, labelText, typeText } from "./types.ts";
 /** `taken`: names of the module that a local constant must not hide. */
 export function aliasCodecLines(item: AliasItem): string[] {
   const decode = decodeExpression(item.type);
-  const body = decode === undefined ? [...decodeInto("items", item.type, 1), "return items;"] : [`return ${decode};`];
+  const body = decode === undefined ? [...decodeInto("result", item.type), "return result;"] : [`return ${decode};`];
   return codec(item.name, encodeLines(item.type, "value"), body);
 }
 
@@ -31,13 +31,14 @@ const BODY = 4;
 /** Fields up to the last array get constants, so that what is read keeps the order of the wire. */
 function decodeStruct(fields: readonly Field[], taken: ReadonlySet<string>): string[] {
   const last = fields.findLastIndex((field) => decodeExpression(field.type) === undefined);
+  const keys = new Set(fields.map((field) => fieldName(field.name)));
   const lines: string[] = [];
   const members = fields.map((field, index) => {
     const key = fieldName(field.name);
     const expression = decodeExpression(field.type);
     if (index > last && expression !== undefined) return `${key}: ${expression}`;
-    const local = localName(key, taken);
-    lines.push(...decodeInto(local, field.type, 1));
+    const local = localName(key, keys, taken);
+    lines.push(...decodeInto(local, field.type));
     return property(key, local);
   });
   return [...lines, ...list("return {", members, "};", BODY)];
@@ -50,7 +51,7 @@ function property(key: string, local: string): string {
 function encodeUnion(union: UnionItem, taken: ReadonlySet<string>): string[] {
   const { discriminant } = union;
   const key = fieldName(discriminant.name);
-  const local = localName(key, taken);
+  const local = localName(key, keysOf(union), taken);
   const cases = armsOf(union).flatMap((arm) => caseLines(union, arm, encodeArm(union, arm)));
   return [
     `const ${local}: ${isBool(union) ? "boolean" : "number"} = value.${key};`,
@@ -65,8 +66,8 @@ function encodeUnion(union: UnionItem, taken: ReadonlySet<string>): string[] {
 function encodeArm(union: UnionItem, arm: Arm): string[] {
   if (arm.field === null) return ["break;"];
   const key = fieldName(arm.field.name);
-  // The default arm's discriminant is any number, so a case alone does not tell the arms apart.
-  const ambiguous = union.fallback !== null && union.fallback !== arm && !isBool(union);
+  // The default arm's discriminant is any number, so a case does not tell the type checker which arm it is.
+  const ambiguous = union.fallback !== null && !isBool(union);
   if (!ambiguous) return [...encodeLines(arm.field.type, `value.${key}`, 1, BODY + 4), "break;"];
   const local = `const item = value as ${armText(union, arm)};`;
   return [local, ...encodeLines(arm.field.type, `item.${key}`, 2, BODY + 4), "break;"];
@@ -75,8 +76,10 @@ function encodeArm(union: UnionItem, arm: Arm): string[] {
 function decodeUnion(union: UnionItem, taken: ReadonlySet<string>): string[] {
   const { discriminant } = union;
   const key = fieldName(discriminant.name);
-  const local = localName(key, taken);
-  const cases = armsOf(union).flatMap((arm) => caseLines(union, arm, decodeArm(arm, property(key, local))));
+  const keys = keysOf(union);
+  const local = localName(key, keys, taken);
+  const head = property(key, local);
+  const cases = armsOf(union).flatMap((arm) => caseLines(union, arm, decodeArm(arm, head, keys, taken)));
   return [
     `const ${local} = reader.${wireScalar(discriminant.type)}();`,
     ...block(`switch (${local}) `, [
@@ -86,25 +89,36 @@ function decodeUnion(union: UnionItem, taken: ReadonlySet<string>): string[] {
   ];
 }
 
-function decodeArm({ field }: Arm, discriminant: string): string[] {
+function decodeArm(
+  { field }: Arm,
+  discriminant: string,
+  keys: ReadonlySet<string>,
+  taken: ReadonlySet<string>,
+): string[] {
   if (field === null) return [`return { ${discriminant} };`];
   const key = fieldName(field.name);
   const expression = decodeExpression(field.type);
   if (expression !== undefined) return list("return {", [discriminant, `${key}: ${expression}`], "};", BODY + 4);
-  return [...decodeInto("items", field.type, 2), `return { ${discriminant}, ${property(key, "items")} };`];
+  const local = localName(key, keys, taken);
+  return [...decodeInto(local, field.type, 1, BODY + 4), `return { ${discriminant}, ${property(key, local)} };`];
+}
+
+function keysOf(union: UnionItem): Set<string> {
+  const fields = armsOf(union).flatMap(({ field }) => field ?? []);
+  return new Set([union.discriminant, ...fields].map((field) => fieldName(field.name)));
 }
 
 function caseLines(union: UnionItem, arm: Arm, body: readonly string[]): string[] {
   const heads = arm.labels.map(({ value, text }) => {
     const label = labelText(union, value);
-    return { head: `case ${label}:`, comment: text === label ? "" : ` // ${text}` };
+    return { head: `case ${label}:`, comment: /^[A-Z_]\w*$/i.test(text) && !isBool(union) ? `// ${text}` : "" };
   });
   if (arm === union.fallback) heads.push({ head: "default:", comment: "" });
-  const braces = body.some((line) => /^(?:const|let) /.test(line));
-  const lines = heads.map(({ head, comment }, index) => {
-    return braces && index === heads.length - 1 ? `${head} {${comment}` : head + comment;
-  });
-  return [...lines, ...indented(body), ...(braces ? ["}"] : [])];
+  const last = heads.at(-1);
+  const plain = heads.map(({ head, comment }) => `${head} ${comment}`.trimEnd());
+  if (last === undefined || !body.some((line) => /^(?:const|let) /.test(line))) return [...plain, ...indented(body)];
+  const inner = last.comment === "" ? body : [last.comment, ...body];
+  return [...plain.slice(0, -1), ...block(`${last.head} `, inner)];
 }
 
 function unknownLines(union: UnionItem, line: string): string[] {
@@ -176,31 +190,38 @@ function decodeExpression(type: Type): string | undefined {
 }
 
 /** Statements that end with the value in a new constant (a variable for an optional). */
-function decodeInto(name: string, type: Type, depth: number): string[] {
+function decodeInto(name: string, type: Type, depth = 1, indent = BODY): string[] {
   const expression = decodeExpression(type);
   if (expression !== undefined) return [`const ${name} = ${expression};`];
-  if (type.kind === "optional") return decodeOptional(name, type, depth);
-  if (type.kind === "counted" || type.kind === "fixed") return decodeItems(name, type, depth);
+  if (type.kind === "optional") return decodeOptional(name, type, depth, indent);
+  if (type.kind === "counted" || type.kind === "fixed") return decodeItems(name, type, depth, indent);
   return [];
 }
 
-function decodeOptional(name: string, type: Type & { kind: "optional" }, depth: number): string[] {
-  const present = numbered("items", depth + 1);
-  const body = [...decodeInto(present, type.item, depth + 1), `${name} = ${present};`];
+function decodeOptional(name: string, type: Type & { kind: "optional" }, depth: number, indent: number): string[] {
+  const present = numbered("items", depth);
+  const body = [...decodeInto(present, type.item, depth + 1, indent + 2), `${name} = ${present};`];
   return [`let ${name}: ${typeText(type)} = null;`, ...block("if (reader.optional()) ", body)];
 }
 
-function decodeItems(name: string, type: Type & { kind: "counted" | "fixed" }, depth: number): string[] {
+function decodeItems(
+  name: string,
+  type: Type & { kind: "counted" | "fixed" },
+  depth: number,
+  indent: number,
+): string[] {
   const n = numbered("n", depth);
   const count = type.kind === "fixed" ? String(type.size) : `reader.count(${type.max}, ${type.itemSize})`;
   const head = `for (let ${n} = ${count}; ${n} > 0; ${n}--)`;
-  const expression = decodeExpression(type.item);
-  const item = numbered("items", depth + 1);
-  const body =
-    expression === undefined
-      ? [...decodeInto(item, type.item, depth + 1), `${name}.push(${item});`]
-      : [`${name}.push(${expression});`];
-  return [`const ${name}: ${typeText(type)} = [];`, ...controlled(head, body, BODY + 2 * (depth - 1))];
+  const body = decodeItem(name, type.item, depth, indent + 2);
+  return [`const ${name}: ${typeText(type)} = [];`, ...controlled(head, body, indent)];
+}
+
+function decodeItem(name: string, item: Type, depth: number, indent: number): string[] {
+  const expression = decodeExpression(item);
+  if (expression !== undefined) return [`${name}.push(${expression});`];
+  const each = numbered("items", depth);
+  return [...decodeInto(each, item, depth + 1, indent), `${name}.push(${each});`];
 }
 
 function numbered(name: string, depth: number): string {

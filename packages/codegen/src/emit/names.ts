@@ -50,10 +50,14 @@ export interface Binding {
   readonly span: Span;
 }
 
-/** A name for a local constant of a codec that holds the field `key`; `taken` are the module's own names. */
-export function localName(key: string, taken: ReadonlySet<string>): string {
+/**
+ * A name for a codec's local constant that holds the field `key`. It is none of the other `keys`, nor a name that the
+ * module or the codec itself needs.
+ */
+export function localName(key: string, keys: ReadonlySet<string>, taken: ReadonlySet<string>): string {
   let name = key;
-  while (RESERVED.has(name) || taken.has(name) || CODEC_LOCAL.test(name)) name += "_";
+  while (RESERVED.has(name) || taken.has(name) || CODEC_LOCAL.test(name) || (name !== key && keys.has(name)))
+    name += "_";
   return name;
 }
 

@@ -22,6 +22,12 @@ export function list(open: string, items: readonly string[], close: string, inde
   return [open, ...indented(items.map((item) => `${item},`)), close];
 }
 
+/** `head text` on one line if it fits, or the text on the next. */
+export function assigned(head: string, text: string): string[] {
+  const line = `${head} ${text}`;
+  return line.length <= WIDTH ? [line] : [head, ...indented([text])];
+}
+
 /** A body behind its head, on the same line if it is one line that fits behind `indent` columns. */
 export function controlled(head: string, body: readonly string[], indent: number): string[] {
   const [only = "", second] = body;

@@ -1,6 +1,6 @@
 import type { ProcedureSpec, ProgramSpec, TypeName } from "../spec.ts";
 import { callsOf, eventName, eventsOf, procedureName, proceduresName, programName, typeName } from "./names.ts";
-import { block, docComment, docText, list } from "./printer.ts";
+import { block, docComment, docText, indented, list, WIDTH } from "./printer.ts";
 
 export function programLines(program: ProgramSpec): string[][] {
   return [
@@ -13,12 +13,11 @@ export function programLines(program: ProgramSpec): string[][] {
 function proceduresLines(program: ProgramSpec): string[] {
   const members = callsOf(program).flatMap((procedure) => [
     ...docComment(procedureDoc(procedure)),
-    `readonly ${procedureName(procedure.name)}: ${procedureType(procedure)};`,
+    ...procedureLines(procedure),
   ]);
-  return [
-    `/** The procedures of {@link ${programName(program)}}. */`,
-    ...block(`export interface ${proceduresName(program)} `, members),
-  ];
+  const name = programName(program);
+  const doc = `/** The procedures of {@link ${name}}. */`;
+  return [doc, ...block(`export interface ${proceduresName(program)} `, members)];
 }
 
 function procedureDoc({ doc, annotations }: ProcedureSpec): string[] {
@@ -26,10 +25,15 @@ function procedureDoc({ doc, annotations }: ProcedureSpec): string[] {
   return [...docText(doc), ...since];
 }
 
-function procedureType(procedure: ProcedureSpec): string {
+function procedureLines(procedure: ProcedureSpec): string[] {
+  const open = `readonly ${procedureName(procedure.name)}: Procedure<`;
   const types = [valueType(procedure.args), valueType(procedure.ret)];
   const stream = streamText(procedure);
-  return `Procedure<${[...types, ...(stream === "null" ? [] : [stream])].join(", ")}>`;
+  if (stream !== "null") types.push(stream);
+  const line = `${open}${types.join(", ")}>;`;
+  if (line.length + 2 <= WIDTH) return [line];
+  const last = types.length - 1;
+  return [open, ...indented(types.map((type, index) => (index < last ? `${type},` : type))), ">;"];
 }
 
 function valueType(type: TypeName | null): string {

@@ -1,6 +1,6 @@
 import type { AliasItem, Arm, ConstItem, EnumItem, Field, StructItem, Type, UnionItem } from "../spec.ts";
 import { constName, fieldName, memberNames, typeName } from "./names.ts";
-import { block, docComment, docText } from "./printer.ts";
+import { assigned, block, docComment, docText, indented, WIDTH } from "./printer.ts";
 
 /** The TypeScript type that values of an XDR type have. */
 export function typeText(type: Type): string {
@@ -46,7 +46,7 @@ export function enumLines(item: EnumItem): string[] {
   return [
     ...docComment(docText(item.doc)),
     ...block(`export const ${name} = `, members, " as const;"),
-    `export type ${name} = (typeof ${name})[keyof typeof ${name}];`,
+    ...assigned(`export type ${name} =`, `(typeof ${name})[keyof typeof ${name}];`),
   ];
 }
 
@@ -60,14 +60,23 @@ export function structTypeLines(item: StructItem): string[] {
 }
 
 export function unionTypeLines(item: UnionItem): string[] {
-  const members = armsOf(item).flatMap((arm) => {
-    return [...docComment(docText(arm.doc)), `| ${armText(item, arm)}`];
+  const head = `export type ${typeName(item.name)} =`;
+  return [...docComment(docText(item.doc)), ...(onOneLine(item, head) ?? armPerLine(item, head))];
+}
+
+function onOneLine(item: UnionItem, head: string): string[] | undefined {
+  const arms = armsOf(item);
+  const line = `${head} ${arms.map((arm) => armText(item, arm)).join(" | ")};`;
+  return arms.some((arm) => arm.doc.length > 0) || line.length > WIDTH ? undefined : [line];
+}
+
+function armPerLine(item: UnionItem, head: string): string[] {
+  const arms = armsOf(item);
+  const lines = arms.flatMap((arm, index) => {
+    const end = index === arms.length - 1 ? ";" : "";
+    return [...docComment(docText(arm.doc)), `| ${armText(item, arm)}${end}`];
   });
-  return [
-    ...docComment(docText(item.doc)),
-    `export type ${typeName(item.name)} =`,
-    ...members.map((line, index) => `  ${line}${index === members.length - 1 ? ";" : ""}`),
-  ];
+  return [head, ...indented(lines)];
 }
 
 /** The type of a union's values with this arm: `{ type: 1 | 2; i: number }`. */

@@ -573,7 +573,10 @@ export interface AdminProcedures {
   readonly connectGetLibVersion: Procedure<void, AdminConnectGetLibVersionRet>;
   readonly connectListServers: Procedure<AdminConnectListServersArgs, AdminConnectListServersRet>;
   readonly connectLookupServer: Procedure<AdminConnectLookupServerArgs, AdminConnectLookupServerRet>;
-  readonly serverGetThreadpoolParameters: Procedure<AdminServerGetThreadpoolParametersArgs, AdminServerGetThreadpoolParametersRet>;
+  readonly serverGetThreadpoolParameters: Procedure<
+    AdminServerGetThreadpoolParametersArgs,
+    AdminServerGetThreadpoolParametersRet
+  >;
   readonly serverSetThreadpoolParameters: Procedure<AdminServerSetThreadpoolParametersArgs, void>;
   readonly serverListClients: Procedure<AdminServerListClientsArgs, AdminServerListClientsRet>;
   readonly serverLookupClient: Procedure<AdminServerLookupClientArgs, AdminServerLookupClientRet>;

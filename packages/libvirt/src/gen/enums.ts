@@ -251,7 +251,8 @@ export const VirConnectGetAllDomainStatsFlags = {
   NOWAIT: 536870912,
   BACKING: 1073741824,
 } as const;
-export type VirConnectGetAllDomainStatsFlags = (typeof VirConnectGetAllDomainStatsFlags)[keyof typeof VirConnectGetAllDomainStatsFlags];
+export type VirConnectGetAllDomainStatsFlags =
+  (typeof VirConnectGetAllDomainStatsFlags)[keyof typeof VirConnectGetAllDomainStatsFlags];
 
 export const VirConnectListAllDomainsFlags = {
   ACTIVE: 1,
@@ -271,13 +272,15 @@ export const VirConnectListAllDomainsFlags = {
   HAS_CHECKPOINT: 16384,
   NO_CHECKPOINT: 32768,
 } as const;
-export type VirConnectListAllDomainsFlags = (typeof VirConnectListAllDomainsFlags)[keyof typeof VirConnectListAllDomainsFlags];
+export type VirConnectListAllDomainsFlags =
+  (typeof VirConnectListAllDomainsFlags)[keyof typeof VirConnectListAllDomainsFlags];
 
 export const VirConnectListAllInterfacesFlags = {
   INACTIVE: 1,
   ACTIVE: 2,
 } as const;
-export type VirConnectListAllInterfacesFlags = (typeof VirConnectListAllInterfacesFlags)[keyof typeof VirConnectListAllInterfacesFlags];
+export type VirConnectListAllInterfacesFlags =
+  (typeof VirConnectListAllInterfacesFlags)[keyof typeof VirConnectListAllInterfacesFlags];
 
 export const VirConnectListAllNetworksFlags = {
   INACTIVE: 1,
@@ -287,7 +290,8 @@ export const VirConnectListAllNetworksFlags = {
   AUTOSTART: 16,
   NO_AUTOSTART: 32,
 } as const;
-export type VirConnectListAllNetworksFlags = (typeof VirConnectListAllNetworksFlags)[keyof typeof VirConnectListAllNetworksFlags];
+export type VirConnectListAllNetworksFlags =
+  (typeof VirConnectListAllNetworksFlags)[keyof typeof VirConnectListAllNetworksFlags];
 
 export const VirConnectListAllNodeDeviceFlags = {
   CAP_SYSTEM: 1,
@@ -314,7 +318,8 @@ export const VirConnectListAllNodeDeviceFlags = {
   CAP_VPD: 2097152,
   INACTIVE: 1073741824,
 } as const;
-export type VirConnectListAllNodeDeviceFlags = (typeof VirConnectListAllNodeDeviceFlags)[keyof typeof VirConnectListAllNodeDeviceFlags];
+export type VirConnectListAllNodeDeviceFlags =
+  (typeof VirConnectListAllNodeDeviceFlags)[keyof typeof VirConnectListAllNodeDeviceFlags];
 
 export const VirConnectListAllSecretsFlags = {
   EPHEMERAL: 1,
@@ -322,7 +327,8 @@ export const VirConnectListAllSecretsFlags = {
   PRIVATE: 4,
   NO_PRIVATE: 8,
 } as const;
-export type VirConnectListAllSecretsFlags = (typeof VirConnectListAllSecretsFlags)[keyof typeof VirConnectListAllSecretsFlags];
+export type VirConnectListAllSecretsFlags =
+  (typeof VirConnectListAllSecretsFlags)[keyof typeof VirConnectListAllSecretsFlags];
 
 export const VirConnectListAllStoragePoolsFlags = {
   INACTIVE: 1,
@@ -346,7 +352,8 @@ export const VirConnectListAllStoragePoolsFlags = {
   VSTORAGE: 262144,
   ISCSI_DIRECT: 524288,
 } as const;
-export type VirConnectListAllStoragePoolsFlags = (typeof VirConnectListAllStoragePoolsFlags)[keyof typeof VirConnectListAllStoragePoolsFlags];
+export type VirConnectListAllStoragePoolsFlags =
+  (typeof VirConnectListAllStoragePoolsFlags)[keyof typeof VirConnectListAllStoragePoolsFlags];
 
 /** Flags of CONNECT_OPEN. */
 export const VirConnectFlags = {
@@ -442,7 +449,8 @@ export const VirDomainModificationImpact = {
   LIVE: 1,
   CONFIG: 2,
 } as const;
-export type VirDomainModificationImpact = (typeof VirDomainModificationImpact)[keyof typeof VirDomainModificationImpact];
+export type VirDomainModificationImpact =
+  (typeof VirDomainModificationImpact)[keyof typeof VirDomainModificationImpact];
 
 /** What a domain is doing. */
 export const VirDomainState = {
@@ -480,7 +488,8 @@ export const VirDomainControlErrorReason = {
   INTERNAL: 3,
   LAST: 4,
 } as const;
-export type VirDomainControlErrorReason = (typeof VirDomainControlErrorReason)[keyof typeof VirDomainControlErrorReason];
+export type VirDomainControlErrorReason =
+  (typeof VirDomainControlErrorReason)[keyof typeof VirDomainControlErrorReason];
 
 export const VirDomainCoreDumpFormat = {
   RAW: 0,
@@ -509,7 +518,8 @@ export const VirDomainDestroyFlagsValues = {
   GRACEFUL: 1,
   REMOVE_LOGS: 2,
 } as const;
-export type VirDomainDestroyFlagsValues = (typeof VirDomainDestroyFlagsValues)[keyof typeof VirDomainDestroyFlagsValues];
+export type VirDomainDestroyFlagsValues =
+  (typeof VirDomainDestroyFlagsValues)[keyof typeof VirDomainDestroyFlagsValues];
 
 export const VirDomainLifecycleAction = {
   DESTROY: 0,
@@ -578,7 +588,8 @@ export const VirDomainPMSuspendedDiskReason = {
   UNKNOWN: 0,
   LAST: 1,
 } as const;
-export type VirDomainPMSuspendedDiskReason = (typeof VirDomainPMSuspendedDiskReason)[keyof typeof VirDomainPMSuspendedDiskReason];
+export type VirDomainPMSuspendedDiskReason =
+  (typeof VirDomainPMSuspendedDiskReason)[keyof typeof VirDomainPMSuspendedDiskReason];
 
 export const VirDomainPMSuspendedReason = {
   UNKNOWN: 0,
@@ -634,7 +645,8 @@ export const VirDomainShutdownFlagValues = {
   SIGNAL: 8,
   PARAVIRT: 16,
 } as const;
-export type VirDomainShutdownFlagValues = (typeof VirDomainShutdownFlagValues)[keyof typeof VirDomainShutdownFlagValues];
+export type VirDomainShutdownFlagValues =
+  (typeof VirDomainShutdownFlagValues)[keyof typeof VirDomainShutdownFlagValues];
 
 export const VirDomainShutdownReason = {
   UNKNOWN: 0,
@@ -681,7 +693,8 @@ export const VirDomainUndefineFlagsValues = {
   TPM: 32,
   KEEP_TPM: 64,
 } as const;
-export type VirDomainUndefineFlagsValues = (typeof VirDomainUndefineFlagsValues)[keyof typeof VirDomainUndefineFlagsValues];
+export type VirDomainUndefineFlagsValues =
+  (typeof VirDomainUndefineFlagsValues)[keyof typeof VirDomainUndefineFlagsValues];
 
 export const VirDomainXMLFlags = {
   SECURE: 1,
@@ -863,13 +876,15 @@ export type VirVcpuHostCpuState = (typeof VirVcpuHostCpuState)[keyof typeof VirV
 export const VirDomainAbortJobFlagsValues = {
   POSTCOPY: 1,
 } as const;
-export type VirDomainAbortJobFlagsValues = (typeof VirDomainAbortJobFlagsValues)[keyof typeof VirDomainAbortJobFlagsValues];
+export type VirDomainAbortJobFlagsValues =
+  (typeof VirDomainAbortJobFlagsValues)[keyof typeof VirDomainAbortJobFlagsValues];
 
 export const VirDomainBlockJobAbortFlags = {
   ASYNC: 1,
   PIVOT: 2,
 } as const;
-export type VirDomainBlockJobAbortFlags = (typeof VirDomainBlockJobAbortFlags)[keyof typeof VirDomainBlockJobAbortFlags];
+export type VirDomainBlockJobAbortFlags =
+  (typeof VirDomainBlockJobAbortFlags)[keyof typeof VirDomainBlockJobAbortFlags];
 
 export const VirDomainBlockJobInfoFlags = {
   BANDWIDTH_BYTES: 1,
@@ -879,7 +894,8 @@ export type VirDomainBlockJobInfoFlags = (typeof VirDomainBlockJobInfoFlags)[key
 export const VirDomainBlockJobSetSpeedFlags = {
   SPEED_BANDWIDTH_BYTES: 1,
 } as const;
-export type VirDomainBlockJobSetSpeedFlags = (typeof VirDomainBlockJobSetSpeedFlags)[keyof typeof VirDomainBlockJobSetSpeedFlags];
+export type VirDomainBlockJobSetSpeedFlags =
+  (typeof VirDomainBlockJobSetSpeedFlags)[keyof typeof VirDomainBlockJobSetSpeedFlags];
 
 export const VirDomainBlockJobType = {
   UNKNOWN: 0,
@@ -905,7 +921,8 @@ export const VirDomainDirtyRateCalcFlags = {
   DIRTY_BITMAP: 1,
   DIRTY_RING: 2,
 } as const;
-export type VirDomainDirtyRateCalcFlags = (typeof VirDomainDirtyRateCalcFlags)[keyof typeof VirDomainDirtyRateCalcFlags];
+export type VirDomainDirtyRateCalcFlags =
+  (typeof VirDomainDirtyRateCalcFlags)[keyof typeof VirDomainDirtyRateCalcFlags];
 
 export const VirDomainJobType = {
   NONE: 0,
@@ -943,7 +960,8 @@ export type VirDomainGetJobStatsFlags = (typeof VirDomainGetJobStatsFlags)[keyof
 export const VirDomainMigrateMaxSpeedFlags = {
   POSTCOPY: 1,
 } as const;
-export type VirDomainMigrateMaxSpeedFlags = (typeof VirDomainMigrateMaxSpeedFlags)[keyof typeof VirDomainMigrateMaxSpeedFlags];
+export type VirDomainMigrateMaxSpeedFlags =
+  (typeof VirDomainMigrateMaxSpeedFlags)[keyof typeof VirDomainMigrateMaxSpeedFlags];
 
 export const VirDomainMigrateFlags = {
   LIVE: 1,
@@ -980,14 +998,16 @@ export const VirDomainCheckpointCreateFlags = {
   QUIESCE: 2,
   REDEFINE_VALIDATE: 4,
 } as const;
-export type VirDomainCheckpointCreateFlags = (typeof VirDomainCheckpointCreateFlags)[keyof typeof VirDomainCheckpointCreateFlags];
+export type VirDomainCheckpointCreateFlags =
+  (typeof VirDomainCheckpointCreateFlags)[keyof typeof VirDomainCheckpointCreateFlags];
 
 export const VirDomainCheckpointDeleteFlags = {
   CHILDREN: 1,
   METADATA_ONLY: 2,
   CHILDREN_ONLY: 4,
 } as const;
-export type VirDomainCheckpointDeleteFlags = (typeof VirDomainCheckpointDeleteFlags)[keyof typeof VirDomainCheckpointDeleteFlags];
+export type VirDomainCheckpointDeleteFlags =
+  (typeof VirDomainCheckpointDeleteFlags)[keyof typeof VirDomainCheckpointDeleteFlags];
 
 export const VirDomainCheckpointListFlags = {
   DESCENDANTS: 1,
@@ -996,14 +1016,16 @@ export const VirDomainCheckpointListFlags = {
   LEAVES: 4,
   NO_LEAVES: 8,
 } as const;
-export type VirDomainCheckpointListFlags = (typeof VirDomainCheckpointListFlags)[keyof typeof VirDomainCheckpointListFlags];
+export type VirDomainCheckpointListFlags =
+  (typeof VirDomainCheckpointListFlags)[keyof typeof VirDomainCheckpointListFlags];
 
 export const VirDomainCheckpointXMLFlags = {
   SECURE: 1,
   NO_DOMAIN: 2,
   SIZE: 4,
 } as const;
-export type VirDomainCheckpointXMLFlags = (typeof VirDomainCheckpointXMLFlags)[keyof typeof VirDomainCheckpointXMLFlags];
+export type VirDomainCheckpointXMLFlags =
+  (typeof VirDomainCheckpointXMLFlags)[keyof typeof VirDomainCheckpointXMLFlags];
 
 export const VirDomainSnapshotCreateFlags = {
   REDEFINE: 1,
@@ -1017,14 +1039,16 @@ export const VirDomainSnapshotCreateFlags = {
   LIVE: 256,
   VALIDATE: 512,
 } as const;
-export type VirDomainSnapshotCreateFlags = (typeof VirDomainSnapshotCreateFlags)[keyof typeof VirDomainSnapshotCreateFlags];
+export type VirDomainSnapshotCreateFlags =
+  (typeof VirDomainSnapshotCreateFlags)[keyof typeof VirDomainSnapshotCreateFlags];
 
 export const VirDomainSnapshotDeleteFlags = {
   CHILDREN: 1,
   METADATA_ONLY: 2,
   CHILDREN_ONLY: 4,
 } as const;
-export type VirDomainSnapshotDeleteFlags = (typeof VirDomainSnapshotDeleteFlags)[keyof typeof VirDomainSnapshotDeleteFlags];
+export type VirDomainSnapshotDeleteFlags =
+  (typeof VirDomainSnapshotDeleteFlags)[keyof typeof VirDomainSnapshotDeleteFlags];
 
 export const VirDomainSnapshotListFlags = {
   DESCENDANTS: 1,
@@ -1048,7 +1072,8 @@ export const VirDomainSnapshotRevertFlags = {
   FORCE: 4,
   RESET_NVRAM: 8,
 } as const;
-export type VirDomainSnapshotRevertFlags = (typeof VirDomainSnapshotRevertFlags)[keyof typeof VirDomainSnapshotRevertFlags];
+export type VirDomainSnapshotRevertFlags =
+  (typeof VirDomainSnapshotRevertFlags)[keyof typeof VirDomainSnapshotRevertFlags];
 
 export const VirDomainSnapshotXMLFlags = {
   XML_SECURE: 1,
@@ -1060,13 +1085,15 @@ export const VirDomainAgentResponseTimeoutValues = {
   DEFAULT: -1,
   NOWAIT: 0,
 } as const;
-export type VirDomainAgentResponseTimeoutValues = (typeof VirDomainAgentResponseTimeoutValues)[keyof typeof VirDomainAgentResponseTimeoutValues];
+export type VirDomainAgentResponseTimeoutValues =
+  (typeof VirDomainAgentResponseTimeoutValues)[keyof typeof VirDomainAgentResponseTimeoutValues];
 
 export const VirDomainAuthorizedSSHKeysSetFlags = {
   APPEND: 1,
   REMOVE: 2,
 } as const;
-export type VirDomainAuthorizedSSHKeysSetFlags = (typeof VirDomainAuthorizedSSHKeysSetFlags)[keyof typeof VirDomainAuthorizedSSHKeysSetFlags];
+export type VirDomainAuthorizedSSHKeysSetFlags =
+  (typeof VirDomainAuthorizedSSHKeysSetFlags)[keyof typeof VirDomainAuthorizedSSHKeysSetFlags];
 
 export const VirDomainGetHostnameFlags = {
   LEASE: 1,
@@ -1091,7 +1118,8 @@ export const VirDomainInterfaceAddressesSource = {
   ARP: 2,
   LAST: 3,
 } as const;
-export type VirDomainInterfaceAddressesSource = (typeof VirDomainInterfaceAddressesSource)[keyof typeof VirDomainInterfaceAddressesSource];
+export type VirDomainInterfaceAddressesSource =
+  (typeof VirDomainInterfaceAddressesSource)[keyof typeof VirDomainInterfaceAddressesSource];
 
 export const VirDomainMessageType = {
   DEPRECATION: 1,
@@ -1102,7 +1130,8 @@ export type VirDomainMessageType = (typeof VirDomainMessageType)[keyof typeof Vi
 export const VirDomainSetUserPasswordFlags = {
   PASSWORD_ENCRYPTED: 1,
 } as const;
-export type VirDomainSetUserPasswordFlags = (typeof VirDomainSetUserPasswordFlags)[keyof typeof VirDomainSetUserPasswordFlags];
+export type VirDomainSetUserPasswordFlags =
+  (typeof VirDomainSetUserPasswordFlags)[keyof typeof VirDomainSetUserPasswordFlags];
 
 export const VirDomainProcessSignal = {
   NOP: 0,
@@ -1185,14 +1214,16 @@ export const VirConnectDomainEventAgentLifecycleReason = {
   CHANNEL: 2,
   LAST: 3,
 } as const;
-export type VirConnectDomainEventAgentLifecycleReason = (typeof VirConnectDomainEventAgentLifecycleReason)[keyof typeof VirConnectDomainEventAgentLifecycleReason];
+export type VirConnectDomainEventAgentLifecycleReason =
+  (typeof VirConnectDomainEventAgentLifecycleReason)[keyof typeof VirConnectDomainEventAgentLifecycleReason];
 
 export const VirConnectDomainEventAgentLifecycleState = {
   CONNECTED: 1,
   DISCONNECTED: 2,
   LAST: 3,
 } as const;
-export type VirConnectDomainEventAgentLifecycleState = (typeof VirConnectDomainEventAgentLifecycleState)[keyof typeof VirConnectDomainEventAgentLifecycleState];
+export type VirConnectDomainEventAgentLifecycleState =
+  (typeof VirConnectDomainEventAgentLifecycleState)[keyof typeof VirConnectDomainEventAgentLifecycleState];
 
 export const VirConnectDomainEventBlockJobStatus = {
   COMPLETED: 0,
@@ -1201,7 +1232,8 @@ export const VirConnectDomainEventBlockJobStatus = {
   READY: 3,
   LAST: 4,
 } as const;
-export type VirConnectDomainEventBlockJobStatus = (typeof VirConnectDomainEventBlockJobStatus)[keyof typeof VirConnectDomainEventBlockJobStatus];
+export type VirConnectDomainEventBlockJobStatus =
+  (typeof VirConnectDomainEventBlockJobStatus)[keyof typeof VirConnectDomainEventBlockJobStatus];
 
 export const VirDomainEventType = {
   DEFINED: 0,
@@ -1222,7 +1254,8 @@ export const VirDomainEventCrashedDetailType = {
   CRASHLOADED: 1,
   LAST: 2,
 } as const;
-export type VirDomainEventCrashedDetailType = (typeof VirDomainEventCrashedDetailType)[keyof typeof VirDomainEventCrashedDetailType];
+export type VirDomainEventCrashedDetailType =
+  (typeof VirDomainEventCrashedDetailType)[keyof typeof VirDomainEventCrashedDetailType];
 
 export const VirDomainEventDefinedDetailType = {
   ADDED: 0,
@@ -1231,14 +1264,16 @@ export const VirDomainEventDefinedDetailType = {
   FROM_SNAPSHOT: 3,
   LAST: 4,
 } as const;
-export type VirDomainEventDefinedDetailType = (typeof VirDomainEventDefinedDetailType)[keyof typeof VirDomainEventDefinedDetailType];
+export type VirDomainEventDefinedDetailType =
+  (typeof VirDomainEventDefinedDetailType)[keyof typeof VirDomainEventDefinedDetailType];
 
 export const VirConnectDomainEventDiskChangeReason = {
   CHANGE_MISSING_ON_START: 0,
   DROP_MISSING_ON_START: 1,
   CHANGE_LAST: 2,
 } as const;
-export type VirConnectDomainEventDiskChangeReason = (typeof VirConnectDomainEventDiskChangeReason)[keyof typeof VirConnectDomainEventDiskChangeReason];
+export type VirConnectDomainEventDiskChangeReason =
+  (typeof VirConnectDomainEventDiskChangeReason)[keyof typeof VirConnectDomainEventDiskChangeReason];
 
 export const VirDomainEventGraphicsAddressType = {
   IPV4: 0,
@@ -1246,7 +1281,8 @@ export const VirDomainEventGraphicsAddressType = {
   UNIX: 2,
   LAST: 3,
 } as const;
-export type VirDomainEventGraphicsAddressType = (typeof VirDomainEventGraphicsAddressType)[keyof typeof VirDomainEventGraphicsAddressType];
+export type VirDomainEventGraphicsAddressType =
+  (typeof VirDomainEventGraphicsAddressType)[keyof typeof VirDomainEventGraphicsAddressType];
 
 export const VirDomainEventGraphicsPhase = {
   CONNECT: 0,
@@ -1254,7 +1290,8 @@ export const VirDomainEventGraphicsPhase = {
   DISCONNECT: 2,
   LAST: 3,
 } as const;
-export type VirDomainEventGraphicsPhase = (typeof VirDomainEventGraphicsPhase)[keyof typeof VirDomainEventGraphicsPhase];
+export type VirDomainEventGraphicsPhase =
+  (typeof VirDomainEventGraphicsPhase)[keyof typeof VirDomainEventGraphicsPhase];
 
 /** Kinds of domain events, for registering. */
 export const VirDomainEventID = {
@@ -1295,7 +1332,8 @@ export const VirDomainEventIOErrorAction = {
   REPORT: 2,
   LAST: 3,
 } as const;
-export type VirDomainEventIOErrorAction = (typeof VirDomainEventIOErrorAction)[keyof typeof VirDomainEventIOErrorAction];
+export type VirDomainEventIOErrorAction =
+  (typeof VirDomainEventIOErrorAction)[keyof typeof VirDomainEventIOErrorAction];
 
 export const VirDomainMemoryFailureActionType = {
   IGNORE: 0,
@@ -1304,21 +1342,24 @@ export const VirDomainMemoryFailureActionType = {
   RESET: 3,
   LAST: 4,
 } as const;
-export type VirDomainMemoryFailureActionType = (typeof VirDomainMemoryFailureActionType)[keyof typeof VirDomainMemoryFailureActionType];
+export type VirDomainMemoryFailureActionType =
+  (typeof VirDomainMemoryFailureActionType)[keyof typeof VirDomainMemoryFailureActionType];
 
 export const VirDomainMemoryFailureRecipientType = {
   HYPERVISOR: 0,
   GUEST: 1,
   LAST: 2,
 } as const;
-export type VirDomainMemoryFailureRecipientType = (typeof VirDomainMemoryFailureRecipientType)[keyof typeof VirDomainMemoryFailureRecipientType];
+export type VirDomainMemoryFailureRecipientType =
+  (typeof VirDomainMemoryFailureRecipientType)[keyof typeof VirDomainMemoryFailureRecipientType];
 
 export const VirDomainEventPMSuspendedDetailType = {
   MEMORY: 0,
   DISK: 1,
   LAST: 2,
 } as const;
-export type VirDomainEventPMSuspendedDetailType = (typeof VirDomainEventPMSuspendedDetailType)[keyof typeof VirDomainEventPMSuspendedDetailType];
+export type VirDomainEventPMSuspendedDetailType =
+  (typeof VirDomainEventPMSuspendedDetailType)[keyof typeof VirDomainEventPMSuspendedDetailType];
 
 export const VirDomainEventResumedDetailType = {
   UNPAUSED: 0,
@@ -1328,7 +1369,8 @@ export const VirDomainEventResumedDetailType = {
   POSTCOPY_FAILED: 4,
   LAST: 5,
 } as const;
-export type VirDomainEventResumedDetailType = (typeof VirDomainEventResumedDetailType)[keyof typeof VirDomainEventResumedDetailType];
+export type VirDomainEventResumedDetailType =
+  (typeof VirDomainEventResumedDetailType)[keyof typeof VirDomainEventResumedDetailType];
 
 export const VirDomainEventShutdownDetailType = {
   FINISHED: 0,
@@ -1336,7 +1378,8 @@ export const VirDomainEventShutdownDetailType = {
   HOST: 2,
   LAST: 3,
 } as const;
-export type VirDomainEventShutdownDetailType = (typeof VirDomainEventShutdownDetailType)[keyof typeof VirDomainEventShutdownDetailType];
+export type VirDomainEventShutdownDetailType =
+  (typeof VirDomainEventShutdownDetailType)[keyof typeof VirDomainEventShutdownDetailType];
 
 export const VirDomainEventStartedDetailType = {
   BOOTED: 0,
@@ -1346,7 +1389,8 @@ export const VirDomainEventStartedDetailType = {
   WAKEUP: 4,
   LAST: 5,
 } as const;
-export type VirDomainEventStartedDetailType = (typeof VirDomainEventStartedDetailType)[keyof typeof VirDomainEventStartedDetailType];
+export type VirDomainEventStartedDetailType =
+  (typeof VirDomainEventStartedDetailType)[keyof typeof VirDomainEventStartedDetailType];
 
 export const VirDomainEventStoppedDetailType = {
   SHUTDOWN: 0,
@@ -1358,7 +1402,8 @@ export const VirDomainEventStoppedDetailType = {
   FROM_SNAPSHOT: 6,
   LAST: 7,
 } as const;
-export type VirDomainEventStoppedDetailType = (typeof VirDomainEventStoppedDetailType)[keyof typeof VirDomainEventStoppedDetailType];
+export type VirDomainEventStoppedDetailType =
+  (typeof VirDomainEventStoppedDetailType)[keyof typeof VirDomainEventStoppedDetailType];
 
 export const VirDomainEventSuspendedDetailType = {
   PAUSED: 0,
@@ -1372,21 +1417,24 @@ export const VirDomainEventSuspendedDetailType = {
   POSTCOPY_FAILED: 8,
   LAST: 9,
 } as const;
-export type VirDomainEventSuspendedDetailType = (typeof VirDomainEventSuspendedDetailType)[keyof typeof VirDomainEventSuspendedDetailType];
+export type VirDomainEventSuspendedDetailType =
+  (typeof VirDomainEventSuspendedDetailType)[keyof typeof VirDomainEventSuspendedDetailType];
 
 export const VirDomainEventTrayChangeReason = {
   OPEN: 0,
   CLOSE: 1,
   LAST: 2,
 } as const;
-export type VirDomainEventTrayChangeReason = (typeof VirDomainEventTrayChangeReason)[keyof typeof VirDomainEventTrayChangeReason];
+export type VirDomainEventTrayChangeReason =
+  (typeof VirDomainEventTrayChangeReason)[keyof typeof VirDomainEventTrayChangeReason];
 
 export const VirDomainEventUndefinedDetailType = {
   REMOVED: 0,
   RENAMED: 1,
   LAST: 2,
 } as const;
-export type VirDomainEventUndefinedDetailType = (typeof VirDomainEventUndefinedDetailType)[keyof typeof VirDomainEventUndefinedDetailType];
+export type VirDomainEventUndefinedDetailType =
+  (typeof VirDomainEventUndefinedDetailType)[keyof typeof VirDomainEventUndefinedDetailType];
 
 export const VirDomainEventWatchdogAction = {
   NONE: 0,
@@ -1398,13 +1446,15 @@ export const VirDomainEventWatchdogAction = {
   INJECTNMI: 6,
   LAST: 7,
 } as const;
-export type VirDomainEventWatchdogAction = (typeof VirDomainEventWatchdogAction)[keyof typeof VirDomainEventWatchdogAction];
+export type VirDomainEventWatchdogAction =
+  (typeof VirDomainEventWatchdogAction)[keyof typeof VirDomainEventWatchdogAction];
 
 export const VirDomainMemoryFailureFlags = {
   ACTION_REQUIRED: 1,
   RECURSIVE: 2,
 } as const;
-export type VirDomainMemoryFailureFlags = (typeof VirDomainMemoryFailureFlags)[keyof typeof VirDomainMemoryFailureFlags];
+export type VirDomainMemoryFailureFlags =
+  (typeof VirDomainMemoryFailureFlags)[keyof typeof VirDomainMemoryFailureFlags];
 
 export const VirIPAddrType = {
   IPV4: 0,
@@ -1430,7 +1480,8 @@ export const VirNetworkEventLifecycleType = {
   STOPPED: 3,
   LAST: 4,
 } as const;
-export type VirNetworkEventLifecycleType = (typeof VirNetworkEventLifecycleType)[keyof typeof VirNetworkEventLifecycleType];
+export type VirNetworkEventLifecycleType =
+  (typeof VirNetworkEventLifecycleType)[keyof typeof VirNetworkEventLifecycleType];
 
 /** Kinds of network events, for registering. */
 export const VirNetworkEventID = {
@@ -1499,7 +1550,8 @@ export type VirNodeGetCPUStatsAllCPUs = (typeof VirNodeGetCPUStatsAllCPUs)[keyof
 export const VirNodeGetMemoryStatsAllCells = {
   MEMORY_STATS_ALL_CELLS: -1,
 } as const;
-export type VirNodeGetMemoryStatsAllCells = (typeof VirNodeGetMemoryStatsAllCells)[keyof typeof VirNodeGetMemoryStatsAllCells];
+export type VirNodeGetMemoryStatsAllCells =
+  (typeof VirNodeGetMemoryStatsAllCells)[keyof typeof VirNodeGetMemoryStatsAllCells];
 
 export const VirNodeSuspendTarget = {
   MEM: 0,
@@ -1512,12 +1564,14 @@ export type VirNodeSuspendTarget = (typeof VirNodeSuspendTarget)[keyof typeof Vi
 export const VirNodeDeviceCreateXMLFlags = {
   XML_VALIDATE: 1,
 } as const;
-export type VirNodeDeviceCreateXMLFlags = (typeof VirNodeDeviceCreateXMLFlags)[keyof typeof VirNodeDeviceCreateXMLFlags];
+export type VirNodeDeviceCreateXMLFlags =
+  (typeof VirNodeDeviceCreateXMLFlags)[keyof typeof VirNodeDeviceCreateXMLFlags];
 
 export const VirNodeDeviceDefineXMLFlags = {
   XML_VALIDATE: 1,
 } as const;
-export type VirNodeDeviceDefineXMLFlags = (typeof VirNodeDeviceDefineXMLFlags)[keyof typeof VirNodeDeviceDefineXMLFlags];
+export type VirNodeDeviceDefineXMLFlags =
+  (typeof VirNodeDeviceDefineXMLFlags)[keyof typeof VirNodeDeviceDefineXMLFlags];
 
 export const VirNodeDeviceEventLifecycleType = {
   CREATED: 0,
@@ -1526,7 +1580,8 @@ export const VirNodeDeviceEventLifecycleType = {
   UNDEFINED: 3,
   LAST: 4,
 } as const;
-export type VirNodeDeviceEventLifecycleType = (typeof VirNodeDeviceEventLifecycleType)[keyof typeof VirNodeDeviceEventLifecycleType];
+export type VirNodeDeviceEventLifecycleType =
+  (typeof VirNodeDeviceEventLifecycleType)[keyof typeof VirNodeDeviceEventLifecycleType];
 
 /** Kinds of node device events, for registering. */
 export const VirNodeDeviceEventID = {
@@ -1549,7 +1604,8 @@ export type VirInterfaceXMLFlags = (typeof VirInterfaceXMLFlags)[keyof typeof Vi
 export const VirNWFilterBindingCreateFlags = {
   VALIDATE: 1,
 } as const;
-export type VirNWFilterBindingCreateFlags = (typeof VirNWFilterBindingCreateFlags)[keyof typeof VirNWFilterBindingCreateFlags];
+export type VirNWFilterBindingCreateFlags =
+  (typeof VirNWFilterBindingCreateFlags)[keyof typeof VirNWFilterBindingCreateFlags];
 
 export const VirNWFilterDefineFlags = {
   VALIDATE: 1,
@@ -1566,7 +1622,8 @@ export const VirSecretEventLifecycleType = {
   UNDEFINED: 1,
   LAST: 2,
 } as const;
-export type VirSecretEventLifecycleType = (typeof VirSecretEventLifecycleType)[keyof typeof VirSecretEventLifecycleType];
+export type VirSecretEventLifecycleType =
+  (typeof VirSecretEventLifecycleType)[keyof typeof VirSecretEventLifecycleType];
 
 /** Kinds of secret events, for registering. */
 export const VirSecretEventID = {
@@ -1634,7 +1691,8 @@ export const VirStoragePoolEventLifecycleType = {
   DELETED: 5,
   LAST: 6,
 } as const;
-export type VirStoragePoolEventLifecycleType = (typeof VirStoragePoolEventLifecycleType)[keyof typeof VirStoragePoolEventLifecycleType];
+export type VirStoragePoolEventLifecycleType =
+  (typeof VirStoragePoolEventLifecycleType)[keyof typeof VirStoragePoolEventLifecycleType];
 
 /** Kinds of storage pool events, for registering. */
 export const VirStoragePoolEventID = {
@@ -1743,7 +1801,8 @@ export const VirConnectDomainQemuMonitorEventRegisterFlags = {
   REGEX: 1,
   NOCASE: 2,
 } as const;
-export type VirConnectDomainQemuMonitorEventRegisterFlags = (typeof VirConnectDomainQemuMonitorEventRegisterFlags)[keyof typeof VirConnectDomainQemuMonitorEventRegisterFlags];
+export type VirConnectDomainQemuMonitorEventRegisterFlags =
+  (typeof VirConnectDomainQemuMonitorEventRegisterFlags)[keyof typeof VirConnectDomainQemuMonitorEventRegisterFlags];
 
 export const VirDomainQemuAgentCommandTimeoutValues = {
   BLOCK: -2,
@@ -1752,10 +1811,12 @@ export const VirDomainQemuAgentCommandTimeoutValues = {
   NOWAIT: 0,
   SHUTDOWN: 60,
 } as const;
-export type VirDomainQemuAgentCommandTimeoutValues = (typeof VirDomainQemuAgentCommandTimeoutValues)[keyof typeof VirDomainQemuAgentCommandTimeoutValues];
+export type VirDomainQemuAgentCommandTimeoutValues =
+  (typeof VirDomainQemuAgentCommandTimeoutValues)[keyof typeof VirDomainQemuAgentCommandTimeoutValues];
 
 export const VirDomainQemuMonitorCommandFlags = {
   DEFAULT: 0,
   HMP: 1,
 } as const;
-export type VirDomainQemuMonitorCommandFlags = (typeof VirDomainQemuMonitorCommandFlags)[keyof typeof VirDomainQemuMonitorCommandFlags];
+export type VirDomainQemuMonitorCommandFlags =
+  (typeof VirDomainQemuMonitorCommandFlags)[keyof typeof VirDomainQemuMonitorCommandFlags];

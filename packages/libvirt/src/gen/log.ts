@@ -40,7 +40,8 @@ export const VirLogManagerProtocolString: XdrType<VirLogManagerProtocolString> =
 export const VirLogManagerProtocolDomainOpenLogFileFlags = {
   TRUNCATE: 1,
 } as const;
-export type VirLogManagerProtocolDomainOpenLogFileFlags = (typeof VirLogManagerProtocolDomainOpenLogFileFlags)[keyof typeof VirLogManagerProtocolDomainOpenLogFileFlags];
+export type VirLogManagerProtocolDomainOpenLogFileFlags =
+  (typeof VirLogManagerProtocolDomainOpenLogFileFlags)[keyof typeof VirLogManagerProtocolDomainOpenLogFileFlags];
 
 export interface VirLogManagerProtocolDomain {
   uuid: Uint8Array;
@@ -212,11 +213,23 @@ export const VIR_LOG_MANAGER_PROTOCOL_PROGRAM_VERSION = 1;
 /** The procedures of {@link VirLogManagerProtocol}. */
 export interface VirLogManagerProtocolProcedures {
   /** A pipe to write to comes with the reply. */
-  readonly domainOpenLogFile: Procedure<VirLogManagerProtocolDomainOpenLogFileArgs, VirLogManagerProtocolDomainOpenLogFileRet>;
-  readonly domainGetLogFilePosition: Procedure<VirLogManagerProtocolDomainGetLogFilePositionArgs, VirLogManagerProtocolDomainGetLogFilePositionRet>;
+  readonly domainOpenLogFile: Procedure<
+    VirLogManagerProtocolDomainOpenLogFileArgs,
+    VirLogManagerProtocolDomainOpenLogFileRet
+  >;
+  readonly domainGetLogFilePosition: Procedure<
+    VirLogManagerProtocolDomainGetLogFilePositionArgs,
+    VirLogManagerProtocolDomainGetLogFilePositionRet
+  >;
   /** Reads on from a position. */
-  readonly domainReadLogFile: Procedure<VirLogManagerProtocolDomainReadLogFileArgs, VirLogManagerProtocolDomainReadLogFileRet>;
-  readonly domainAppendLogFile: Procedure<VirLogManagerProtocolDomainAppendLogFileArgs, VirLogManagerProtocolDomainAppendLogFileRet>;
+  readonly domainReadLogFile: Procedure<
+    VirLogManagerProtocolDomainReadLogFileArgs,
+    VirLogManagerProtocolDomainReadLogFileRet
+  >;
+  readonly domainAppendLogFile: Procedure<
+    VirLogManagerProtocolDomainAppendLogFileArgs,
+    VirLogManagerProtocolDomainAppendLogFileRet
+  >;
 }
 
 /**

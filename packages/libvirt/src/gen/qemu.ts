@@ -218,10 +218,16 @@ export interface QemuProcedures {
   /** Takes over a QEMU process that libvirt did not start. */
   readonly domainAttach: Procedure<QemuDomainAttachArgs, QemuDomainAttachRet>;
   readonly domainAgentCommand: Procedure<QemuDomainAgentCommandArgs, QemuDomainAgentCommandRet>;
-  readonly connectDomainMonitorEventRegister: Procedure<QemuConnectDomainMonitorEventRegisterArgs, QemuConnectDomainMonitorEventRegisterRet>;
+  readonly connectDomainMonitorEventRegister: Procedure<
+    QemuConnectDomainMonitorEventRegisterArgs,
+    QemuConnectDomainMonitorEventRegisterRet
+  >;
   readonly connectDomainMonitorEventDeregister: Procedure<QemuConnectDomainMonitorEventDeregisterArgs, void>;
   /** File descriptors come with the call and with the reply. */
-  readonly domainMonitorCommandWithFiles: Procedure<QemuDomainMonitorCommandWithFilesArgs, QemuDomainMonitorCommandWithFilesRet>;
+  readonly domainMonitorCommandWithFiles: Procedure<
+    QemuDomainMonitorCommandWithFilesArgs,
+    QemuDomainMonitorCommandWithFilesRet
+  >;
 }
 
 /**

@@ -11445,7 +11445,10 @@ export interface RemoteProcedures {
   readonly domainGetMaxVcpus: Procedure<RemoteDomainGetMaxVcpusArgs, RemoteDomainGetMaxVcpusRet>;
   readonly domainGetOsType: Procedure<RemoteDomainGetOsTypeArgs, RemoteDomainGetOsTypeRet>;
   readonly domainGetVcpus: Procedure<RemoteDomainGetVcpusArgs, RemoteDomainGetVcpusRet>;
-  readonly connectListDefinedDomains: Procedure<RemoteConnectListDefinedDomainsArgs, RemoteConnectListDefinedDomainsRet>;
+  readonly connectListDefinedDomains: Procedure<
+    RemoteConnectListDefinedDomainsArgs,
+    RemoteConnectListDefinedDomainsRet
+  >;
   readonly domainLookupById: Procedure<RemoteDomainLookupByIdArgs, RemoteDomainLookupByIdRet>;
   readonly domainLookupByName: Procedure<RemoteDomainLookupByNameArgs, RemoteDomainLookupByNameRet>;
   readonly domainLookupByUuid: Procedure<RemoteDomainLookupByUuidArgs, RemoteDomainLookupByUuidRet>;
@@ -11460,7 +11463,10 @@ export interface RemoteProcedures {
   readonly domainShutdown: Procedure<RemoteDomainShutdownArgs, void>;
   readonly domainSuspend: Procedure<RemoteDomainSuspendArgs, void>;
   readonly domainUndefine: Procedure<RemoteDomainUndefineArgs, void>;
-  readonly connectListDefinedNetworks: Procedure<RemoteConnectListDefinedNetworksArgs, RemoteConnectListDefinedNetworksRet>;
+  readonly connectListDefinedNetworks: Procedure<
+    RemoteConnectListDefinedNetworksArgs,
+    RemoteConnectListDefinedNetworksRet
+  >;
   readonly connectListDomains: Procedure<RemoteConnectListDomainsArgs, RemoteConnectListDomainsRet>;
   readonly connectListNetworks: Procedure<RemoteConnectListNetworksArgs, RemoteConnectListNetworksRet>;
   readonly networkCreate: Procedure<RemoteNetworkCreateArgs, void>;
@@ -11481,7 +11487,10 @@ export interface RemoteProcedures {
   readonly domainRestore: Procedure<RemoteDomainRestoreArgs, void>;
   readonly domainSave: Procedure<RemoteDomainSaveArgs, void>;
   readonly domainGetSchedulerType: Procedure<RemoteDomainGetSchedulerTypeArgs, RemoteDomainGetSchedulerTypeRet>;
-  readonly domainGetSchedulerParameters: Procedure<RemoteDomainGetSchedulerParametersArgs, RemoteDomainGetSchedulerParametersRet>;
+  readonly domainGetSchedulerParameters: Procedure<
+    RemoteDomainGetSchedulerParametersArgs,
+    RemoteDomainGetSchedulerParametersRet
+  >;
   readonly domainSetSchedulerParameters: Procedure<RemoteDomainSetSchedulerParametersArgs, void>;
   readonly connectGetHostname: Procedure<void, RemoteConnectGetHostnameRet>;
   /**
@@ -11507,8 +11516,14 @@ export interface RemoteProcedures {
   readonly connectNumOfStoragePools: Procedure<void, RemoteConnectNumOfStoragePoolsRet>;
   readonly connectListStoragePools: Procedure<RemoteConnectListStoragePoolsArgs, RemoteConnectListStoragePoolsRet>;
   readonly connectNumOfDefinedStoragePools: Procedure<void, RemoteConnectNumOfDefinedStoragePoolsRet>;
-  readonly connectListDefinedStoragePools: Procedure<RemoteConnectListDefinedStoragePoolsArgs, RemoteConnectListDefinedStoragePoolsRet>;
-  readonly connectFindStoragePoolSources: Procedure<RemoteConnectFindStoragePoolSourcesArgs, RemoteConnectFindStoragePoolSourcesRet>;
+  readonly connectListDefinedStoragePools: Procedure<
+    RemoteConnectListDefinedStoragePoolsArgs,
+    RemoteConnectListDefinedStoragePoolsRet
+  >;
+  readonly connectFindStoragePoolSources: Procedure<
+    RemoteConnectFindStoragePoolSourcesArgs,
+    RemoteConnectFindStoragePoolSourcesRet
+  >;
   readonly storagePoolCreateXml: Procedure<RemoteStoragePoolCreateXmlArgs, RemoteStoragePoolCreateXmlRet>;
   readonly storagePoolDefineXml: Procedure<RemoteStoragePoolDefineXmlArgs, RemoteStoragePoolDefineXmlRet>;
   readonly storagePoolCreate: Procedure<RemoteStoragePoolCreateArgs, void>;
@@ -11519,7 +11534,10 @@ export interface RemoteProcedures {
   readonly storagePoolRefresh: Procedure<RemoteStoragePoolRefreshArgs, void>;
   readonly storagePoolLookupByName: Procedure<RemoteStoragePoolLookupByNameArgs, RemoteStoragePoolLookupByNameRet>;
   readonly storagePoolLookupByUuid: Procedure<RemoteStoragePoolLookupByUuidArgs, RemoteStoragePoolLookupByUuidRet>;
-  readonly storagePoolLookupByVolume: Procedure<RemoteStoragePoolLookupByVolumeArgs, RemoteStoragePoolLookupByVolumeRet>;
+  readonly storagePoolLookupByVolume: Procedure<
+    RemoteStoragePoolLookupByVolumeArgs,
+    RemoteStoragePoolLookupByVolumeRet
+  >;
   readonly storagePoolGetInfo: Procedure<RemoteStoragePoolGetInfoArgs, RemoteStoragePoolGetInfoRet>;
   readonly storagePoolGetXmlDesc: Procedure<RemoteStoragePoolGetXmlDescArgs, RemoteStoragePoolGetXmlDescRet>;
   readonly storagePoolGetAutostart: Procedure<RemoteStoragePoolGetAutostartArgs, RemoteStoragePoolGetAutostartRet>;
@@ -11564,16 +11582,25 @@ export interface RemoteProcedures {
   readonly connectNumOfInterfaces: Procedure<void, RemoteConnectNumOfInterfacesRet>;
   readonly connectListInterfaces: Procedure<RemoteConnectListInterfacesArgs, RemoteConnectListInterfacesRet>;
   readonly interfaceLookupByName: Procedure<RemoteInterfaceLookupByNameArgs, RemoteInterfaceLookupByNameRet>;
-  readonly interfaceLookupByMacString: Procedure<RemoteInterfaceLookupByMacStringArgs, RemoteInterfaceLookupByMacStringRet>;
+  readonly interfaceLookupByMacString: Procedure<
+    RemoteInterfaceLookupByMacStringArgs,
+    RemoteInterfaceLookupByMacStringRet
+  >;
   readonly interfaceGetXmlDesc: Procedure<RemoteInterfaceGetXmlDescArgs, RemoteInterfaceGetXmlDescRet>;
   readonly interfaceDefineXml: Procedure<RemoteInterfaceDefineXmlArgs, RemoteInterfaceDefineXmlRet>;
   readonly interfaceUndefine: Procedure<RemoteInterfaceUndefineArgs, void>;
   readonly interfaceCreate: Procedure<RemoteInterfaceCreateArgs, void>;
   readonly interfaceDestroy: Procedure<RemoteInterfaceDestroyArgs, void>;
-  readonly connectDomainXmlFromNative: Procedure<RemoteConnectDomainXmlFromNativeArgs, RemoteConnectDomainXmlFromNativeRet>;
+  readonly connectDomainXmlFromNative: Procedure<
+    RemoteConnectDomainXmlFromNativeArgs,
+    RemoteConnectDomainXmlFromNativeRet
+  >;
   readonly connectDomainXmlToNative: Procedure<RemoteConnectDomainXmlToNativeArgs, RemoteConnectDomainXmlToNativeRet>;
   readonly connectNumOfDefinedInterfaces: Procedure<void, RemoteConnectNumOfDefinedInterfacesRet>;
-  readonly connectListDefinedInterfaces: Procedure<RemoteConnectListDefinedInterfacesArgs, RemoteConnectListDefinedInterfacesRet>;
+  readonly connectListDefinedInterfaces: Procedure<
+    RemoteConnectListDefinedInterfacesArgs,
+    RemoteConnectListDefinedInterfacesRet
+  >;
   readonly connectNumOfSecrets: Procedure<void, RemoteConnectNumOfSecretsRet>;
   readonly connectListSecrets: Procedure<RemoteConnectListSecretsArgs, RemoteConnectListSecretsRet>;
   readonly secretLookupByUuid: Procedure<RemoteSecretLookupByUuidArgs, RemoteSecretLookupByUuidRet>;
@@ -11615,13 +11642,19 @@ export interface RemoteProcedures {
   readonly nwfilterDefineXml: Procedure<RemoteNwfilterDefineXmlArgs, RemoteNwfilterDefineXmlRet>;
   readonly nwfilterUndefine: Procedure<RemoteNwfilterUndefineArgs, void>;
   readonly domainManagedSave: Procedure<RemoteDomainManagedSaveArgs, void>;
-  readonly domainHasManagedSaveImage: Procedure<RemoteDomainHasManagedSaveImageArgs, RemoteDomainHasManagedSaveImageRet>;
+  readonly domainHasManagedSaveImage: Procedure<
+    RemoteDomainHasManagedSaveImageArgs,
+    RemoteDomainHasManagedSaveImageRet
+  >;
   readonly domainManagedSaveRemove: Procedure<RemoteDomainManagedSaveRemoveArgs, void>;
   readonly domainSnapshotCreateXml: Procedure<RemoteDomainSnapshotCreateXmlArgs, RemoteDomainSnapshotCreateXmlRet>;
   readonly domainSnapshotGetXmlDesc: Procedure<RemoteDomainSnapshotGetXmlDescArgs, RemoteDomainSnapshotGetXmlDescRet>;
   readonly domainSnapshotNum: Procedure<RemoteDomainSnapshotNumArgs, RemoteDomainSnapshotNumRet>;
   readonly domainSnapshotListNames: Procedure<RemoteDomainSnapshotListNamesArgs, RemoteDomainSnapshotListNamesRet>;
-  readonly domainSnapshotLookupByName: Procedure<RemoteDomainSnapshotLookupByNameArgs, RemoteDomainSnapshotLookupByNameRet>;
+  readonly domainSnapshotLookupByName: Procedure<
+    RemoteDomainSnapshotLookupByNameArgs,
+    RemoteDomainSnapshotLookupByNameRet
+  >;
   readonly domainHasCurrentSnapshot: Procedure<RemoteDomainHasCurrentSnapshotArgs, RemoteDomainHasCurrentSnapshotRet>;
   readonly domainSnapshotCurrent: Procedure<RemoteDomainSnapshotCurrentArgs, RemoteDomainSnapshotCurrentRet>;
   readonly domainRevertToSnapshot: Procedure<RemoteDomainRevertToSnapshotArgs, void>;
@@ -11629,7 +11662,10 @@ export interface RemoteProcedures {
   readonly domainGetBlockInfo: Procedure<RemoteDomainGetBlockInfoArgs, RemoteDomainGetBlockInfoRet>;
   readonly domainCreateWithFlags: Procedure<RemoteDomainCreateWithFlagsArgs, RemoteDomainCreateWithFlagsRet>;
   readonly domainSetMemoryParameters: Procedure<RemoteDomainSetMemoryParametersArgs, void>;
-  readonly domainGetMemoryParameters: Procedure<RemoteDomainGetMemoryParametersArgs, RemoteDomainGetMemoryParametersRet>;
+  readonly domainGetMemoryParameters: Procedure<
+    RemoteDomainGetMemoryParametersArgs,
+    RemoteDomainGetMemoryParametersRet
+  >;
   readonly domainSetVcpusFlags: Procedure<RemoteDomainSetVcpusFlagsArgs, void>;
   readonly domainGetVcpusFlags: Procedure<RemoteDomainGetVcpusFlagsArgs, RemoteDomainGetVcpusFlagsRet>;
   /** Opens a stream that carries data both ways. */
@@ -11651,7 +11687,11 @@ export interface RemoteProcedures {
   readonly domainMigrateBegin3: Procedure<RemoteDomainMigrateBegin3Args, RemoteDomainMigrateBegin3Ret>;
   readonly domainMigratePrepare3: Procedure<RemoteDomainMigratePrepare3Args, RemoteDomainMigratePrepare3Ret>;
   /** Opens a stream of the migration's data. */
-  readonly domainMigratePrepareTunnel3: Procedure<RemoteDomainMigratePrepareTunnel3Args, RemoteDomainMigratePrepareTunnel3Ret, "write">;
+  readonly domainMigratePrepareTunnel3: Procedure<
+    RemoteDomainMigratePrepareTunnel3Args,
+    RemoteDomainMigratePrepareTunnel3Ret,
+    "write"
+  >;
   readonly domainMigratePerform3: Procedure<RemoteDomainMigratePerform3Args, RemoteDomainMigratePerform3Ret>;
   readonly domainMigrateFinish3: Procedure<RemoteDomainMigrateFinish3Args, RemoteDomainMigrateFinish3Ret>;
   readonly domainMigrateConfirm3: Procedure<RemoteDomainMigrateConfirm3Args, void>;
@@ -11659,7 +11699,10 @@ export interface RemoteProcedures {
   readonly interfaceChangeBegin: Procedure<RemoteInterfaceChangeBeginArgs, void>;
   readonly interfaceChangeCommit: Procedure<RemoteInterfaceChangeCommitArgs, void>;
   readonly interfaceChangeRollback: Procedure<RemoteInterfaceChangeRollbackArgs, void>;
-  readonly domainGetSchedulerParametersFlags: Procedure<RemoteDomainGetSchedulerParametersFlagsArgs, RemoteDomainGetSchedulerParametersFlagsRet>;
+  readonly domainGetSchedulerParametersFlags: Procedure<
+    RemoteDomainGetSchedulerParametersFlagsArgs,
+    RemoteDomainGetSchedulerParametersFlagsRet
+  >;
   readonly domainPinVcpuFlags: Procedure<RemoteDomainPinVcpuFlagsArgs, void>;
   readonly domainSendKey: Procedure<RemoteDomainSendKeyArgs, void>;
   readonly nodeGetCpuStats: Procedure<RemoteNodeGetCpuStatsArgs, RemoteNodeGetCpuStatsRet>;
@@ -11670,7 +11713,10 @@ export interface RemoteProcedures {
   readonly domainSaveFlags: Procedure<RemoteDomainSaveFlagsArgs, void>;
   readonly domainRestoreFlags: Procedure<RemoteDomainRestoreFlagsArgs, void>;
   readonly domainDestroyFlags: Procedure<RemoteDomainDestroyFlagsArgs, void>;
-  readonly domainSaveImageGetXmlDesc: Procedure<RemoteDomainSaveImageGetXmlDescArgs, RemoteDomainSaveImageGetXmlDescRet>;
+  readonly domainSaveImageGetXmlDesc: Procedure<
+    RemoteDomainSaveImageGetXmlDescArgs,
+    RemoteDomainSaveImageGetXmlDescRet
+  >;
   readonly domainSaveImageDefineXml: Procedure<RemoteDomainSaveImageDefineXmlArgs, void>;
   readonly domainBlockJobAbort: Procedure<RemoteDomainBlockJobAbortArgs, void>;
   readonly domainGetBlockJobInfo: Procedure<RemoteDomainGetBlockJobInfoArgs, RemoteDomainGetBlockJobInfoRet>;
@@ -11680,8 +11726,14 @@ export interface RemoteProcedures {
   readonly domainBlockStatsFlags: Procedure<RemoteDomainBlockStatsFlagsArgs, RemoteDomainBlockStatsFlagsRet>;
   readonly domainSnapshotGetParent: Procedure<RemoteDomainSnapshotGetParentArgs, RemoteDomainSnapshotGetParentRet>;
   readonly domainReset: Procedure<RemoteDomainResetArgs, void>;
-  readonly domainSnapshotNumChildren: Procedure<RemoteDomainSnapshotNumChildrenArgs, RemoteDomainSnapshotNumChildrenRet>;
-  readonly domainSnapshotListChildrenNames: Procedure<RemoteDomainSnapshotListChildrenNamesArgs, RemoteDomainSnapshotListChildrenNamesRet>;
+  readonly domainSnapshotNumChildren: Procedure<
+    RemoteDomainSnapshotNumChildrenArgs,
+    RemoteDomainSnapshotNumChildrenRet
+  >;
+  readonly domainSnapshotListChildrenNames: Procedure<
+    RemoteDomainSnapshotListChildrenNamesArgs,
+    RemoteDomainSnapshotListChildrenNamesRet
+  >;
   /** A file descriptor comes with the call. */
   readonly domainOpenGraphics: Procedure<RemoteDomainOpenGraphicsArgs, void>;
   readonly nodeSuspendForDuration: Procedure<RemoteNodeSuspendForDurationArgs, void>;
@@ -11691,7 +11743,10 @@ export interface RemoteProcedures {
   readonly domainSetNumaParameters: Procedure<RemoteDomainSetNumaParametersArgs, void>;
   readonly domainGetNumaParameters: Procedure<RemoteDomainGetNumaParametersArgs, RemoteDomainGetNumaParametersRet>;
   readonly domainSetInterfaceParameters: Procedure<RemoteDomainSetInterfaceParametersArgs, void>;
-  readonly domainGetInterfaceParameters: Procedure<RemoteDomainGetInterfaceParametersArgs, RemoteDomainGetInterfaceParametersRet>;
+  readonly domainGetInterfaceParameters: Procedure<
+    RemoteDomainGetInterfaceParametersArgs,
+    RemoteDomainGetInterfaceParametersRet
+  >;
   readonly domainShutdownFlags: Procedure<RemoteDomainShutdownFlagsArgs, void>;
   readonly storageVolWipePattern: Procedure<RemoteStorageVolWipePatternArgs, void>;
   readonly storageVolResize: Procedure<RemoteStorageVolResizeArgs, void>;
@@ -11703,19 +11758,37 @@ export interface RemoteProcedures {
   readonly domainBlockRebase: Procedure<RemoteDomainBlockRebaseArgs, void>;
   readonly domainPmWakeup: Procedure<RemoteDomainPmWakeupArgs, void>;
   readonly domainSnapshotIsCurrent: Procedure<RemoteDomainSnapshotIsCurrentArgs, RemoteDomainSnapshotIsCurrentRet>;
-  readonly domainSnapshotHasMetadata: Procedure<RemoteDomainSnapshotHasMetadataArgs, RemoteDomainSnapshotHasMetadataRet>;
+  readonly domainSnapshotHasMetadata: Procedure<
+    RemoteDomainSnapshotHasMetadataArgs,
+    RemoteDomainSnapshotHasMetadataRet
+  >;
   readonly connectListAllDomains: Procedure<RemoteConnectListAllDomainsArgs, RemoteConnectListAllDomainsRet>;
   readonly domainListAllSnapshots: Procedure<RemoteDomainListAllSnapshotsArgs, RemoteDomainListAllSnapshotsRet>;
-  readonly domainSnapshotListAllChildren: Procedure<RemoteDomainSnapshotListAllChildrenArgs, RemoteDomainSnapshotListAllChildrenRet>;
+  readonly domainSnapshotListAllChildren: Procedure<
+    RemoteDomainSnapshotListAllChildrenArgs,
+    RemoteDomainSnapshotListAllChildrenRet
+  >;
   readonly domainGetHostname: Procedure<RemoteDomainGetHostnameArgs, RemoteDomainGetHostnameRet>;
-  readonly domainGetSecurityLabelList: Procedure<RemoteDomainGetSecurityLabelListArgs, RemoteDomainGetSecurityLabelListRet>;
+  readonly domainGetSecurityLabelList: Procedure<
+    RemoteDomainGetSecurityLabelListArgs,
+    RemoteDomainGetSecurityLabelListRet
+  >;
   readonly domainPinEmulator: Procedure<RemoteDomainPinEmulatorArgs, void>;
   readonly domainGetEmulatorPinInfo: Procedure<RemoteDomainGetEmulatorPinInfoArgs, RemoteDomainGetEmulatorPinInfoRet>;
-  readonly connectListAllStoragePools: Procedure<RemoteConnectListAllStoragePoolsArgs, RemoteConnectListAllStoragePoolsRet>;
-  readonly storagePoolListAllVolumes: Procedure<RemoteStoragePoolListAllVolumesArgs, RemoteStoragePoolListAllVolumesRet>;
+  readonly connectListAllStoragePools: Procedure<
+    RemoteConnectListAllStoragePoolsArgs,
+    RemoteConnectListAllStoragePoolsRet
+  >;
+  readonly storagePoolListAllVolumes: Procedure<
+    RemoteStoragePoolListAllVolumesArgs,
+    RemoteStoragePoolListAllVolumesRet
+  >;
   readonly connectListAllNetworks: Procedure<RemoteConnectListAllNetworksArgs, RemoteConnectListAllNetworksRet>;
   readonly connectListAllInterfaces: Procedure<RemoteConnectListAllInterfacesArgs, RemoteConnectListAllInterfacesRet>;
-  readonly connectListAllNodeDevices: Procedure<RemoteConnectListAllNodeDevicesArgs, RemoteConnectListAllNodeDevicesRet>;
+  readonly connectListAllNodeDevices: Procedure<
+    RemoteConnectListAllNodeDevicesArgs,
+    RemoteConnectListAllNodeDevicesRet
+  >;
   readonly connectListAllNwfilters: Procedure<RemoteConnectListAllNwfiltersArgs, RemoteConnectListAllNwfiltersRet>;
   readonly connectListAllSecrets: Procedure<RemoteConnectListAllSecretsArgs, RemoteConnectListAllSecretsRet>;
   readonly nodeSetMemoryParameters: Procedure<RemoteNodeSetMemoryParametersArgs, void>;
@@ -11727,17 +11800,39 @@ export interface RemoteProcedures {
   readonly domainSendProcessSignal: Procedure<RemoteDomainSendProcessSignalArgs, void>;
   /** Opens a stream that carries data both ways. */
   readonly domainOpenChannel: Procedure<RemoteDomainOpenChannelArgs, void, "read">;
-  readonly nodeDeviceLookupScsiHostByWwn: Procedure<RemoteNodeDeviceLookupScsiHostByWwnArgs, RemoteNodeDeviceLookupScsiHostByWwnRet>;
+  readonly nodeDeviceLookupScsiHostByWwn: Procedure<
+    RemoteNodeDeviceLookupScsiHostByWwnArgs,
+    RemoteNodeDeviceLookupScsiHostByWwnRet
+  >;
   readonly domainGetJobStats: Procedure<RemoteDomainGetJobStatsArgs, RemoteDomainGetJobStatsRet>;
-  readonly domainMigrateGetCompressionCache: Procedure<RemoteDomainMigrateGetCompressionCacheArgs, RemoteDomainMigrateGetCompressionCacheRet>;
+  readonly domainMigrateGetCompressionCache: Procedure<
+    RemoteDomainMigrateGetCompressionCacheArgs,
+    RemoteDomainMigrateGetCompressionCacheRet
+  >;
   readonly domainMigrateSetCompressionCache: Procedure<RemoteDomainMigrateSetCompressionCacheArgs, void>;
   readonly nodeDeviceDetachFlags: Procedure<RemoteNodeDeviceDetachFlagsArgs, void>;
-  readonly domainMigrateBegin3Params: Procedure<RemoteDomainMigrateBegin3ParamsArgs, RemoteDomainMigrateBegin3ParamsRet>;
-  readonly domainMigratePrepare3Params: Procedure<RemoteDomainMigratePrepare3ParamsArgs, RemoteDomainMigratePrepare3ParamsRet>;
+  readonly domainMigrateBegin3Params: Procedure<
+    RemoteDomainMigrateBegin3ParamsArgs,
+    RemoteDomainMigrateBegin3ParamsRet
+  >;
+  readonly domainMigratePrepare3Params: Procedure<
+    RemoteDomainMigratePrepare3ParamsArgs,
+    RemoteDomainMigratePrepare3ParamsRet
+  >;
   /** Opens a stream of the migration's data. libvirt handles it by hand and leaves the stream unsaid. */
-  readonly domainMigratePrepareTunnel3Params: Procedure<RemoteDomainMigratePrepareTunnel3ParamsArgs, RemoteDomainMigratePrepareTunnel3ParamsRet, "write">;
-  readonly domainMigratePerform3Params: Procedure<RemoteDomainMigratePerform3ParamsArgs, RemoteDomainMigratePerform3ParamsRet>;
-  readonly domainMigrateFinish3Params: Procedure<RemoteDomainMigrateFinish3ParamsArgs, RemoteDomainMigrateFinish3ParamsRet>;
+  readonly domainMigratePrepareTunnel3Params: Procedure<
+    RemoteDomainMigratePrepareTunnel3ParamsArgs,
+    RemoteDomainMigratePrepareTunnel3ParamsRet,
+    "write"
+  >;
+  readonly domainMigratePerform3Params: Procedure<
+    RemoteDomainMigratePerform3ParamsArgs,
+    RemoteDomainMigratePerform3ParamsRet
+  >;
+  readonly domainMigrateFinish3Params: Procedure<
+    RemoteDomainMigrateFinish3ParamsArgs,
+    RemoteDomainMigrateFinish3ParamsRet
+  >;
   readonly domainMigrateConfirm3Params: Procedure<RemoteDomainMigrateConfirm3ParamsArgs, void>;
   readonly domainSetMemoryStatsPeriod: Procedure<RemoteDomainSetMemoryStatsPeriodArgs, void>;
   /** File descriptors for the guest come with the call. */
@@ -11746,10 +11841,16 @@ export interface RemoteProcedures {
   readonly domainCreateWithFiles: Procedure<RemoteDomainCreateWithFilesArgs, RemoteDomainCreateWithFilesRet>;
   readonly connectGetCpuModelNames: Procedure<RemoteConnectGetCpuModelNamesArgs, RemoteConnectGetCpuModelNamesRet>;
   /** Asks for one kind of event, of one network or of all. */
-  readonly connectNetworkEventRegisterAny: Procedure<RemoteConnectNetworkEventRegisterAnyArgs, RemoteConnectNetworkEventRegisterAnyRet>;
+  readonly connectNetworkEventRegisterAny: Procedure<
+    RemoteConnectNetworkEventRegisterAnyArgs,
+    RemoteConnectNetworkEventRegisterAnyRet
+  >;
   readonly connectNetworkEventDeregisterAny: Procedure<RemoteConnectNetworkEventDeregisterAnyArgs, void>;
   /** Asks for one kind of event, of one domain or of all. Only for servers that have feature 14. */
-  readonly connectDomainEventCallbackRegisterAny: Procedure<RemoteConnectDomainEventCallbackRegisterAnyArgs, RemoteConnectDomainEventCallbackRegisterAnyRet>;
+  readonly connectDomainEventCallbackRegisterAny: Procedure<
+    RemoteConnectDomainEventCallbackRegisterAnyArgs,
+    RemoteConnectDomainEventCallbackRegisterAnyRet
+  >;
   readonly connectDomainEventCallbackDeregisterAny: Procedure<RemoteConnectDomainEventCallbackDeregisterAnyArgs, void>;
   readonly domainCoreDumpWithFormat: Procedure<RemoteDomainCoreDumpWithFormatArgs, void>;
   readonly domainFsfreeze: Procedure<RemoteDomainFsfreezeArgs, RemoteDomainFsfreezeRet>;
@@ -11758,7 +11859,10 @@ export interface RemoteProcedures {
   readonly domainSetTime: Procedure<RemoteDomainSetTimeArgs, void>;
   readonly nodeGetFreePages: Procedure<RemoteNodeGetFreePagesArgs, RemoteNodeGetFreePagesRet>;
   readonly networkGetDhcpLeases: Procedure<RemoteNetworkGetDhcpLeasesArgs, RemoteNetworkGetDhcpLeasesRet>;
-  readonly connectGetDomainCapabilities: Procedure<RemoteConnectGetDomainCapabilitiesArgs, RemoteConnectGetDomainCapabilitiesRet>;
+  readonly connectGetDomainCapabilities: Procedure<
+    RemoteConnectGetDomainCapabilitiesArgs,
+    RemoteConnectGetDomainCapabilitiesRet
+  >;
   /** A file descriptor comes with the reply. */
   readonly domainOpenGraphicsFd: Procedure<RemoteDomainOpenGraphicsFdArgs, void>;
   readonly connectGetAllDomainStats: Procedure<RemoteConnectGetAllDomainStatsArgs, RemoteConnectGetAllDomainStatsRet>;
@@ -11779,34 +11883,73 @@ export interface RemoteProcedures {
   readonly domainMigrateStartPostCopy: Procedure<RemoteDomainMigrateStartPostCopyArgs, void>;
   readonly domainGetPerfEvents: Procedure<RemoteDomainGetPerfEventsArgs, RemoteDomainGetPerfEventsRet>;
   readonly domainSetPerfEvents: Procedure<RemoteDomainSetPerfEventsArgs, void>;
-  readonly connectStoragePoolEventRegisterAny: Procedure<RemoteConnectStoragePoolEventRegisterAnyArgs, RemoteConnectStoragePoolEventRegisterAnyRet>;
+  readonly connectStoragePoolEventRegisterAny: Procedure<
+    RemoteConnectStoragePoolEventRegisterAnyArgs,
+    RemoteConnectStoragePoolEventRegisterAnyRet
+  >;
   readonly connectStoragePoolEventDeregisterAny: Procedure<RemoteConnectStoragePoolEventDeregisterAnyArgs, void>;
   readonly domainGetGuestVcpus: Procedure<RemoteDomainGetGuestVcpusArgs, RemoteDomainGetGuestVcpusRet>;
   readonly domainSetGuestVcpus: Procedure<RemoteDomainSetGuestVcpusArgs, void>;
-  readonly connectNodeDeviceEventRegisterAny: Procedure<RemoteConnectNodeDeviceEventRegisterAnyArgs, RemoteConnectNodeDeviceEventRegisterAnyRet>;
+  readonly connectNodeDeviceEventRegisterAny: Procedure<
+    RemoteConnectNodeDeviceEventRegisterAnyArgs,
+    RemoteConnectNodeDeviceEventRegisterAnyRet
+  >;
   readonly connectNodeDeviceEventDeregisterAny: Procedure<RemoteConnectNodeDeviceEventDeregisterAnyArgs, void>;
   readonly storageVolGetInfoFlags: Procedure<RemoteStorageVolGetInfoFlagsArgs, RemoteStorageVolGetInfoFlagsRet>;
-  readonly connectSecretEventRegisterAny: Procedure<RemoteConnectSecretEventRegisterAnyArgs, RemoteConnectSecretEventRegisterAnyRet>;
+  readonly connectSecretEventRegisterAny: Procedure<
+    RemoteConnectSecretEventRegisterAnyArgs,
+    RemoteConnectSecretEventRegisterAnyRet
+  >;
   readonly connectSecretEventDeregisterAny: Procedure<RemoteConnectSecretEventDeregisterAnyArgs, void>;
   readonly domainSetVcpu: Procedure<RemoteDomainSetVcpuArgs, void>;
   readonly domainSetBlockThreshold: Procedure<RemoteDomainSetBlockThresholdArgs, void>;
-  readonly domainMigrateGetMaxDowntime: Procedure<RemoteDomainMigrateGetMaxDowntimeArgs, RemoteDomainMigrateGetMaxDowntimeRet>;
-  readonly domainManagedSaveGetXmlDesc: Procedure<RemoteDomainManagedSaveGetXmlDescArgs, RemoteDomainManagedSaveGetXmlDescRet>;
+  readonly domainMigrateGetMaxDowntime: Procedure<
+    RemoteDomainMigrateGetMaxDowntimeArgs,
+    RemoteDomainMigrateGetMaxDowntimeRet
+  >;
+  readonly domainManagedSaveGetXmlDesc: Procedure<
+    RemoteDomainManagedSaveGetXmlDescArgs,
+    RemoteDomainManagedSaveGetXmlDescRet
+  >;
   readonly domainManagedSaveDefineXml: Procedure<RemoteDomainManagedSaveDefineXmlArgs, void>;
   readonly domainSetLifecycleAction: Procedure<RemoteDomainSetLifecycleActionArgs, void>;
-  readonly storagePoolLookupByTargetPath: Procedure<RemoteStoragePoolLookupByTargetPathArgs, RemoteStoragePoolLookupByTargetPathRet>;
+  readonly storagePoolLookupByTargetPath: Procedure<
+    RemoteStoragePoolLookupByTargetPathArgs,
+    RemoteStoragePoolLookupByTargetPathRet
+  >;
   readonly domainDetachDeviceAlias: Procedure<RemoteDomainDetachDeviceAliasArgs, void>;
-  readonly connectCompareHypervisorCpu: Procedure<RemoteConnectCompareHypervisorCpuArgs, RemoteConnectCompareHypervisorCpuRet>;
-  readonly connectBaselineHypervisorCpu: Procedure<RemoteConnectBaselineHypervisorCpuArgs, RemoteConnectBaselineHypervisorCpuRet>;
+  readonly connectCompareHypervisorCpu: Procedure<
+    RemoteConnectCompareHypervisorCpuArgs,
+    RemoteConnectCompareHypervisorCpuRet
+  >;
+  readonly connectBaselineHypervisorCpu: Procedure<
+    RemoteConnectBaselineHypervisorCpuArgs,
+    RemoteConnectBaselineHypervisorCpuRet
+  >;
   readonly nodeGetSevInfo: Procedure<RemoteNodeGetSevInfoArgs, RemoteNodeGetSevInfoRet>;
-  readonly domainGetLaunchSecurityInfo: Procedure<RemoteDomainGetLaunchSecurityInfoArgs, RemoteDomainGetLaunchSecurityInfoRet>;
-  readonly nwfilterBindingLookupByPortDev: Procedure<RemoteNwfilterBindingLookupByPortDevArgs, RemoteNwfilterBindingLookupByPortDevRet>;
-  readonly nwfilterBindingGetXmlDesc: Procedure<RemoteNwfilterBindingGetXmlDescArgs, RemoteNwfilterBindingGetXmlDescRet>;
+  readonly domainGetLaunchSecurityInfo: Procedure<
+    RemoteDomainGetLaunchSecurityInfoArgs,
+    RemoteDomainGetLaunchSecurityInfoRet
+  >;
+  readonly nwfilterBindingLookupByPortDev: Procedure<
+    RemoteNwfilterBindingLookupByPortDevArgs,
+    RemoteNwfilterBindingLookupByPortDevRet
+  >;
+  readonly nwfilterBindingGetXmlDesc: Procedure<
+    RemoteNwfilterBindingGetXmlDescArgs,
+    RemoteNwfilterBindingGetXmlDescRet
+  >;
   readonly nwfilterBindingCreateXml: Procedure<RemoteNwfilterBindingCreateXmlArgs, RemoteNwfilterBindingCreateXmlRet>;
   readonly nwfilterBindingDelete: Procedure<RemoteNwfilterBindingDeleteArgs, void>;
-  readonly connectListAllNwfilterBindings: Procedure<RemoteConnectListAllNwfilterBindingsArgs, RemoteConnectListAllNwfilterBindingsRet>;
+  readonly connectListAllNwfilterBindings: Procedure<
+    RemoteConnectListAllNwfilterBindingsArgs,
+    RemoteConnectListAllNwfilterBindingsRet
+  >;
   readonly domainSetIothreadParams: Procedure<RemoteDomainSetIothreadParamsArgs, void>;
-  readonly connectGetStoragePoolCapabilities: Procedure<RemoteConnectGetStoragePoolCapabilitiesArgs, RemoteConnectGetStoragePoolCapabilitiesRet>;
+  readonly connectGetStoragePoolCapabilities: Procedure<
+    RemoteConnectGetStoragePoolCapabilitiesArgs,
+    RemoteConnectGetStoragePoolCapabilitiesRet
+  >;
   readonly networkListAllPorts: Procedure<RemoteNetworkListAllPortsArgs, RemoteNetworkListAllPortsRet>;
   readonly networkPortLookupByUuid: Procedure<RemoteNetworkPortLookupByUuidArgs, RemoteNetworkPortLookupByUuidRet>;
   readonly networkPortCreateXml: Procedure<RemoteNetworkPortCreateXmlArgs, RemoteNetworkPortCreateXmlRet>;
@@ -11814,20 +11957,41 @@ export interface RemoteProcedures {
   readonly networkPortSetParameters: Procedure<RemoteNetworkPortSetParametersArgs, void>;
   readonly networkPortGetXmlDesc: Procedure<RemoteNetworkPortGetXmlDescArgs, RemoteNetworkPortGetXmlDescRet>;
   readonly networkPortDelete: Procedure<RemoteNetworkPortDeleteArgs, void>;
-  readonly domainCheckpointCreateXml: Procedure<RemoteDomainCheckpointCreateXmlArgs, RemoteDomainCheckpointCreateXmlRet>;
-  readonly domainCheckpointGetXmlDesc: Procedure<RemoteDomainCheckpointGetXmlDescArgs, RemoteDomainCheckpointGetXmlDescRet>;
+  readonly domainCheckpointCreateXml: Procedure<
+    RemoteDomainCheckpointCreateXmlArgs,
+    RemoteDomainCheckpointCreateXmlRet
+  >;
+  readonly domainCheckpointGetXmlDesc: Procedure<
+    RemoteDomainCheckpointGetXmlDescArgs,
+    RemoteDomainCheckpointGetXmlDescRet
+  >;
   readonly domainListAllCheckpoints: Procedure<RemoteDomainListAllCheckpointsArgs, RemoteDomainListAllCheckpointsRet>;
-  readonly domainCheckpointListAllChildren: Procedure<RemoteDomainCheckpointListAllChildrenArgs, RemoteDomainCheckpointListAllChildrenRet>;
-  readonly domainCheckpointLookupByName: Procedure<RemoteDomainCheckpointLookupByNameArgs, RemoteDomainCheckpointLookupByNameRet>;
-  readonly domainCheckpointGetParent: Procedure<RemoteDomainCheckpointGetParentArgs, RemoteDomainCheckpointGetParentRet>;
+  readonly domainCheckpointListAllChildren: Procedure<
+    RemoteDomainCheckpointListAllChildrenArgs,
+    RemoteDomainCheckpointListAllChildrenRet
+  >;
+  readonly domainCheckpointLookupByName: Procedure<
+    RemoteDomainCheckpointLookupByNameArgs,
+    RemoteDomainCheckpointLookupByNameRet
+  >;
+  readonly domainCheckpointGetParent: Procedure<
+    RemoteDomainCheckpointGetParentArgs,
+    RemoteDomainCheckpointGetParentRet
+  >;
   readonly domainCheckpointDelete: Procedure<RemoteDomainCheckpointDeleteArgs, void>;
   readonly domainGetGuestInfo: Procedure<RemoteDomainGetGuestInfoArgs, RemoteDomainGetGuestInfoRet>;
   /** A proxying daemon says for whom it speaks. */
   readonly connectSetIdentity: Procedure<RemoteConnectSetIdentityArgs, void>;
-  readonly domainAgentSetResponseTimeout: Procedure<RemoteDomainAgentSetResponseTimeoutArgs, RemoteDomainAgentSetResponseTimeoutRet>;
+  readonly domainAgentSetResponseTimeout: Procedure<
+    RemoteDomainAgentSetResponseTimeoutArgs,
+    RemoteDomainAgentSetResponseTimeoutRet
+  >;
   readonly domainBackupBegin: Procedure<RemoteDomainBackupBeginArgs, void>;
   readonly domainBackupGetXmlDesc: Procedure<RemoteDomainBackupGetXmlDescArgs, RemoteDomainBackupGetXmlDescRet>;
-  readonly domainAuthorizedSshKeysGet: Procedure<RemoteDomainAuthorizedSshKeysGetArgs, RemoteDomainAuthorizedSshKeysGetRet>;
+  readonly domainAuthorizedSshKeysGet: Procedure<
+    RemoteDomainAuthorizedSshKeysGetArgs,
+    RemoteDomainAuthorizedSshKeysGetRet
+  >;
   readonly domainAuthorizedSshKeysSet: Procedure<RemoteDomainAuthorizedSshKeysSetArgs, void>;
   readonly domainGetMessages: Procedure<RemoteDomainGetMessagesArgs, RemoteDomainGetMessagesRet>;
   readonly domainStartDirtyRateCalc: Procedure<RemoteDomainStartDirtyRateCalcArgs, void>;
