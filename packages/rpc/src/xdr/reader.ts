@@ -103,13 +103,13 @@ export class XdrReader {
   opaque(max: number): Uint8Array {
     const length = this.#length(max, "opaque");
     const at = this.take(padded(length), "opaque");
-    return this.bytes.slice(at, at + length);
+    return copy(this.bytes, at, at + length);
   }
 
   /** `opaque[size]`: a copy of exactly `size` bytes. */
   fixedOpaque(size: number): Uint8Array {
     const at = this.take(padded(size), "opaque");
-    return this.bytes.slice(at, at + size);
+    return copy(this.bytes, at, at + size);
   }
 
   /** `char x<max>`: libvirt's four bytes per character, low byte of each (F010). */
@@ -189,6 +189,11 @@ export class XdrReader {
 function joinWords(high: number, low: number): bigint {
   if (high === 0) return BigInt(low);
   return BigInt(high) * 0x1_0000_0000n + BigInt(low);
+}
+
+/** Not `slice`: a Buffer's would be a view of the lent bytes, and a Buffer. */
+function copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(start, end));
 }
 
 function nulOrEnd(bytes: Uint8Array, at: number, end: number): number {

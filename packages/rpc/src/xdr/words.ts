@@ -26,7 +26,7 @@ export function writeWord(bytes: Uint8Array, at: number, value: number): void {
   bytes[at + 3] = value;
 }
 
-/** `size` rounded up to the next multiple of four, as RFC 4506 §3 pads. */
+/** `size` rounded up to the next multiple of four, as RFC 4506 §3 pads; right for lengths of 2^31 and more, too. */
 export function padded(size: number): number {
-  return (size + 3) & ~3;
+  return size + (-size & 3);
 }

@@ -33,64 +33,68 @@ export class XdrWriter {
 
   int(value: number): void {
     if (value !== (value | 0)) throw outOfRange("int", value);
-    writeWord(this.bytes, this.reserve(4), value);
+    this.#word(value);
   }
 
   uint(value: number): void {
     if (value !== value >>> 0) throw outOfRange("unsigned int", value);
-    writeWord(this.bytes, this.reserve(4), value);
+    this.#word(value);
   }
 
   bool(value: boolean): void {
-    writeWord(this.bytes, this.reserve(4), value ? 1 : 0);
+    this.#word(value ? 1 : 0);
   }
 
   hyper(value: bigint): void {
+    if (typeof value !== "bigint") throw outOfRange("hyper", value, "bigint");
     const near = Number(value);
-    if (typeof value === "bigint" && Number.isSafeInteger(near)) this.#safeLong(near);
+    if (Number.isSafeInteger(near)) this.#safeLong(near);
     else if (BigInt.asIntN(64, value) === value) this.#long(value);
-    else throw outOfRange("hyper", value);
+    else throw outOfRange("hyper", value, "bigint");
   }
 
   uhyper(value: bigint): void {
+    if (typeof value !== "bigint") throw outOfRange("unsigned hyper", value, "bigint");
     const near = Number(value);
-    if (typeof value === "bigint" && near >= 0 && Number.isSafeInteger(near)) this.#safeLong(near);
+    if (near >= 0 && Number.isSafeInteger(near)) this.#safeLong(near);
     else if (BigInt.asUintN(64, value) === value) this.#long(value);
-    else throw outOfRange("unsigned hyper", value);
+    else throw outOfRange("unsigned hyper", value, "bigint");
   }
 
   float(value: number): void {
+    if (typeof value !== "number") throw outOfRange("float", value);
     this.#view(4).setFloat32(this.position - 4, value);
   }
 
   double(value: number): void {
+    if (typeof value !== "number") throw outOfRange("double", value);
     this.#view(8).setFloat64(this.position - 8, value);
   }
 
   /** A C `char`: one word, sign-extended (libvirt-rpc §1.10). Takes -128..255. */
   char(value: number): void {
     if (value < -128 || value > 255 || value !== (value | 0)) throw outOfRange("char", value);
-    writeWord(this.bytes, this.reserve(4), (value << 24) >> 24);
+    this.#word((value << 24) >> 24);
   }
 
   uchar(value: number): void {
     if (value !== (value & 0xff)) throw outOfRange("unsigned char", value);
-    writeWord(this.bytes, this.reserve(4), value);
+    this.#word(value);
   }
 
   short(value: number): void {
     if (value !== (value << 16) >> 16) throw outOfRange("short", value);
-    writeWord(this.bytes, this.reserve(4), value);
+    this.#word(value);
   }
 
   ushort(value: number): void {
     if (value !== (value & 0xffff)) throw outOfRange("unsigned short", value);
-    writeWord(this.bytes, this.reserve(4), value);
+    this.#word(value);
   }
 
   /** The mark before an optional value. */
   optional(present: boolean): void {
-    writeWord(this.bytes, this.reserve(4), present ? 1 : 0);
+    this.#word(present ? 1 : 0);
   }
 
   /** `string<max>`: at most `max` bytes of UTF-8, without NUL, at which a C peer would cut it. */
@@ -112,7 +116,8 @@ export class XdrWriter {
   /** `opaque[size]`. */
   fixedOpaque(value: Uint8Array, size: number): void {
     if (value.length !== size) throw new RangeError(`opaque of ${value.length} bytes, expected exactly ${size}`);
-    this.#raw(value, this.reserve(padded(size)));
+    const at = this.reserve(padded(size));
+    this.#raw(value, at);
   }
 
   /** `char x<max>`: libvirt's four bytes per character, sign-extended (F010). */
@@ -146,7 +151,8 @@ export class XdrWriter {
 
   /** Bytes as they are: no length, no padding (stream payloads). */
   raw(value: Uint8Array): void {
-    this.bytes.set(value, this.reserve(value.length));
+    const at = this.reserve(value.length);
+    this.bytes.set(value, at);
   }
 
   /** Makes room for `size` bytes, moves past them and returns where they begin. Their content is undefined. */
@@ -157,6 +163,12 @@ export class XdrWriter {
     else if (end > this.limit) throw this.#full(end);
     this.position = end;
     return at;
+  }
+
+  /** Reserves first: that may put another array in place of `bytes`. */
+  #word(value: number): void {
+    const at = this.reserve(4);
+    writeWord(this.bytes, at, value);
   }
 
   #grow(end: number): void {
@@ -218,8 +230,10 @@ export class XdrWriter {
       length += rest.length;
       if (length > max) throw tooLong("string", length, max);
       this.position = at + 4 + written;
-      this.bytes.set(rest, this.reserve(padded(length) - written));
+      const restAt = this.reserve(padded(length) - written);
+      this.bytes.set(rest, restAt);
     }
+    if (length > max) throw tooLong("string", length, max);
     writeWord(this.bytes, at, length);
     this.bytes.fill(0, at + 4 + length, this.position);
   }
@@ -231,11 +245,9 @@ export class XdrWriter {
   }
 }
 
-function outOfRange(type: string, value: unknown): Error {
-  if (typeof value !== "number" && typeof value !== "bigint") {
-    return new TypeError(`${typeof value} is not a number for ${type}`);
-  }
-  return new RangeError(`${value} is out of range for ${type}`);
+function outOfRange(type: string, value: unknown, wanted: "number" | "bigint" = "number"): Error {
+  if (typeof value !== wanted) return new TypeError(`${typeof value} is not a ${wanted} for ${type}`);
+  return new RangeError(`${String(value)} is out of range for ${type}`);
 }
 
 function tooLong(type: string, length: number, max: number): RangeError {
