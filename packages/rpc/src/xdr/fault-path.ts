@@ -10,12 +10,28 @@ import { XdrWriter } from "./writer.ts";
 
 /** The same error with the path of the field that failed, found by decoding `bytes` again. */
 export function locateDecodeFault<T>(error: XdrError, type: XdrType<T>, bytes: Uint8Array, name: string): XdrError {
+  return new XdrError(error.detail, {
+    offset: error.offset,
+    path: join(name, decodePath(type, bytes)),
+    cause: error.cause,
+  });
+}
+
+function decodePath<T>(type: XdrType<T>, bytes: Uint8Array): string {
   const mark = {};
   const probe = markingReader(new XdrReader(bytes), mark);
-  const path = pathOf(type.decode(probe.reader), mark) ?? "";
-  // A count or an optional's mark has no field of its own: the fault belongs to the array or value it announces.
-  const place = probe.inCount() ? path.slice(0, path.lastIndexOf("[0]")) : path;
-  return new XdrError(error.detail, { offset: error.offset, path: join(name, place), cause: error.cause });
+  try {
+    return withoutItems(pathOf(type.decode(probe.reader), mark) ?? "", probe.itemsMade());
+  } catch {
+    // A codec written by hand may do more with what it reads than a probe can stand.
+    return "";
+  }
+}
+
+/** A count has no field of its own: its fault belongs to the array, not to the items that the probe made to get there. */
+function withoutItems(path: string, items: number): string {
+  const at = path.lastIndexOf("[0]");
+  return items === 0 || at === -1 ? path : withoutItems(path.slice(0, at), items - 1);
 }
 
 /** The same kind of error with the path of the field that failed, found by encoding `value` again. */
@@ -33,18 +49,24 @@ export function locateEncodeFault<T>(error: unknown, type: XdrType<T>, value: T,
     : new TypeError(message, { cause: error });
 }
 
+/** As many counts and optionals as may follow each other before a field; a type that contains itself has no end of them. */
+const DEEPEST = 16;
+
 /**
  * A reader that never fails: where the first fault is it answers with `mark`, and from there on with nothing. So the
  * place of `mark` in the decoded value is the path of the fault.
  */
-function markingReader(reader: XdrReader, mark: object): { reader: XdrReader; inCount(): boolean } {
-  let failedIn = "";
+function markingReader(reader: XdrReader, mark: object): { reader: XdrReader; itemsMade(): number } {
+  let failed = false;
   let placed = false;
+  let descents = 0;
+  let items = 0;
   const answer = (method: string): unknown => {
-    if (failedIn === "") {
-      failedIn = method;
-      // These say what follows; let one thing follow, and mark that.
-      if (method === "count" || method === "optional") return 1;
+    failed = true;
+    // These say what follows; let one thing follow, and mark that.
+    if (!placed && (method === "count" || method === "optional") && ++descents <= DEEPEST) {
+      if (method === "count") items++;
+      return 1;
     }
     if (placed && method !== "unknownCase") return 0;
     placed = true;
@@ -55,7 +77,7 @@ function markingReader(reader: XdrReader, mark: object): { reader: XdrReader; in
       const member: unknown = Reflect.get(target, key, target);
       if (typeof member !== "function") return member;
       return (...args: unknown[]): unknown => {
-        if (failedIn !== "") return answer(String(key));
+        if (failed) return answer(String(key));
         try {
           return Reflect.apply(member, target, args);
         } catch {
@@ -64,7 +86,7 @@ function markingReader(reader: XdrReader, mark: object): { reader: XdrReader; in
       };
     },
   });
-  return { reader: proxy, inCount: () => failedIn === "count" };
+  return { reader: proxy, itemsMade: () => items };
 }
 
 function pathOf(value: unknown, mark: object): string | undefined {
