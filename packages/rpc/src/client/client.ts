@@ -3,22 +3,32 @@ import { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType, Procedure, Program, StreamDirection } from "../program/program.ts";
 import { ErrorCode, ErrorDomain, ErrorLevel } from "../protocol/error-code.ts";
 import { VirNetMessageError } from "../protocol/gen/net.ts";
-import { type ProtocolLimits, withDefaults } from "../protocol/limits.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { errorFromWire, errorToWire, RpcError } from "../protocol/rpc-error.ts";
 import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { deferred } from "../util/deferred.ts";
+import { channel, operationChannel } from "../util/diagnostics.ts";
 import { onAbort } from "../util/signals.ts";
 import { decodeXdr } from "../xdr/type.ts";
+import { CallGate } from "./call-gate.ts";
 import { EventHub, type EventOptions, type EventStream } from "./event-hub.ts";
+import type { ClientCall, ClientInterceptor, SendCall } from "./interceptor.ts";
+import { type ClientLimits, clientLimits } from "./limits.ts";
 import { type PendingCall, PendingCalls } from "./pending-calls.ts";
 import { type CallOptions, type ProgramClient, programClient } from "./program-client.ts";
 
 export interface ClientOptions {
-  readonly limits?: Partial<ProtocolLimits>;
+  readonly limits?: Partial<ClientLimits>;
+  /** Stand around every call, the first outermost. */
+  readonly interceptors?: readonly ClientInterceptor[];
 }
+
+/** `tracing:virnet:client:call:*`, with {@link ClientCall} as the context. */
+const callChannel = operationChannel("virnet:client:call");
+/** `virnet:client:closed`: `{ client, error }`. */
+const closedChannel = channel("virnet:client:closed");
 
 /**
  * The calling side of one connection. Any number of calls may be in flight, of any number of programs; replies come in
@@ -30,7 +40,10 @@ export class Client {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly #connection: Connection;
+  readonly #limits: ClientLimits;
   readonly #calls = new PendingCalls();
+  readonly #gate = new CallGate(() => this.#isFull());
+  readonly #send: SendCall;
   readonly #events = new EventHub();
   readonly #programs = new Map<Program<object>, unknown>();
   readonly #onClosed: (error: ConnectionError) => void;
@@ -43,10 +56,12 @@ export class Client {
     this.#onClosed = resolve;
     this.local = transport.local;
     this.remote = transport.remote;
+    this.#limits = clientLimits(options.limits);
+    this.#send = intercepted(options.interceptors ?? [], (call) => this.#traced(call));
     this.#connection = new Connection({
       transport,
       slabs: new SlabPool(),
-      limits: withDefaults(options.limits),
+      limits: this.#limits,
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
         ended: () => this.#connection.fail(new ConnectionError("the server closed the connection", "eof")),
@@ -59,6 +74,11 @@ export class Client {
   /** Calls that wait for their reply. */
   get pending(): number {
     return this.#calls.size;
+  }
+
+  /** Calls that wait to be sent, as enough are on their way. */
+  get waiting(): number {
+    return this.#gate.size;
   }
 
   /** Replies that came after their caller had gone, and were dropped. */
@@ -79,26 +99,18 @@ export class Client {
   }
 
   /**
-   * One call. Rejects with {@link RpcError} when the server says no, {@link ConnectionError} when the connection ends
-   * first, `XdrError` when the reply is broken, `TypeError` or `RangeError` for arguments that can't be sent, and the
-   * signal's reason.
+   * One call. Waits while too many are on their way. Rejects with {@link RpcError} when the server says no,
+   * {@link ConnectionError} when the connection ends first, `XdrError` when the reply is broken, `TypeError` or
+   * `RangeError` for arguments that can't be sent, and the signal's reason.
    */
   call<Args, Ret>(
     program: Program<object>,
     procedure: Procedure<Args, Ret, StreamDirection | null>,
     args: Args,
-    options: CallOptions = {},
+    options?: CallOptions,
   ): Promise<Ret> {
-    return new Promise<Ret>((resolve, reject) => {
-      if (this.#end !== undefined) throw this.#end;
-      options.signal?.throwIfAborted();
-      const serial = this.#calls.reserve();
-      this.#connection.send(callHeader(program, procedure.number, serial), procedure.args, args, procedure.name);
-      const off = onAbort(options.signal, (reason) => this.#abandon(serial, reason));
-      // The reply is decoded by this procedure's own codec, so what resolves is a Ret.
-      const settle = resolve as (ret: unknown) => void;
-      this.#calls.open(serial, { program, procedure, resolve: settle, reject, off });
-    });
+    // The reply is decoded by this procedure's own codec, so what comes is a Ret.
+    return this.#send({ program, procedure, args, signal: options?.signal }) as Promise<Ret>;
   }
 
   /** Events of one kind, kept from now on and not from the first `next()`. */
@@ -114,7 +126,7 @@ export class Client {
   async close(): Promise<void> {
     if (this.#end === undefined) {
       this.#end = new ConnectionError("the client was closed", "closed");
-      this.#calls.rejectAll(this.#end);
+      this.#rejectAll(this.#end);
       this.#connection.end();
     }
     await this.closed;
@@ -122,6 +134,55 @@ export class Client {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #traced(call: ClientCall): Promise<unknown> {
+    return callChannel.hasSubscribers ? callChannel.tracePromise(() => this.#start(call), call) : this.#start(call);
+  }
+
+  #start(call: ClientCall): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#end !== undefined) throw this.#end;
+      call.signal?.throwIfAborted();
+      if (this.#gate.isOpen) this.#begin(call, resolve, reject);
+      else this.#wait(call, resolve, reject);
+    });
+  }
+
+  /** Throws what the call rejects with when it can't be sent. */
+  #begin(call: ClientCall, resolve: (ret: unknown) => void, reject: (reason: unknown) => void): void {
+    const { program, procedure, args, signal } = call;
+    const serial = this.#calls.reserve();
+    this.#connection.send(callHeader(program, procedure.number, serial), procedure.args, args, procedure.name);
+    const off = signal === undefined ? nothing : onAbort(signal, (reason) => this.#abandon(serial, reason));
+    this.#calls.open(serial, { program, procedure, resolve, reject, off });
+  }
+
+  #wait(call: ClientCall, resolve: (ret: unknown) => void, reject: (reason: unknown) => void): void {
+    const start = (): void => {
+      try {
+        this.#begin(call, resolve, reject);
+      } catch (error) {
+        reject(error);
+      }
+    };
+    if (this.#gate.size === 0) this.#connection.whenDrained(() => this.#admit());
+    this.#gate.wait(start, reject, call.signal);
+  }
+
+  /** There may be room for calls that wait: after a reply, and when the server has taken what was sent. */
+  #admit(): void {
+    if (this.#gate.size === 0 || this.#end !== undefined) return;
+    this.#gate.admit();
+    if (this.#gate.size > 0 && this.#isCongested()) this.#connection.whenDrained(() => this.#admit());
+  }
+
+  #isFull(): boolean {
+    return this.#calls.size >= this.#limits.calls || this.#isCongested();
+  }
+
+  #isCongested(): boolean {
+    return this.#connection.queuedBytes >= this.#limits.queuedBytes;
   }
 
   #receive(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
@@ -156,23 +217,38 @@ export class Client {
     } catch (error) {
       call.reject(error);
     }
+    this.#admit();
   }
 
   #abandon(serial: number, reason: unknown): void {
     const call = this.#calls.get(serial);
     if (call === undefined) return;
     call.reject(reason);
-    if (this.#calls.abandon(serial)) return;
+    const bearable = this.#calls.abandon(serial);
+    this.#admit();
+    if (bearable) return;
     this.#connection.fail(new ConnectionError("the server owes too many replies to abandoned calls", "protocol"));
   }
 
   #finish(error: ConnectionError): void {
     this.#end ??= error;
-    this.#calls.rejectAll(this.#end);
+    this.#rejectAll(this.#end);
     this.#events.endAll(this.#end.reason === "closed" ? undefined : this.#end);
     this.#onClosed(this.#end);
+    if (closedChannel.hasSubscribers) closedChannel.publish({ client: this, error: this.#end });
+  }
+
+  #rejectAll(reason: ConnectionError): void {
+    this.#gate.refuseAll(reason);
+    this.#calls.rejectAll(reason);
   }
 }
+
+function intercepted(interceptors: readonly ClientInterceptor[], send: SendCall): SendCall {
+  return interceptors.reduceRight((next, interceptor) => interceptor(next), send);
+}
+
+function nothing(): void {}
 
 function callHeader(program: Program<object>, procedure: number, serial: number): MessageHeader {
   const { number, version } = program;

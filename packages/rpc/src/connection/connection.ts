@@ -30,6 +30,7 @@ export interface ConnectionParts {
 
 /** With this much waiting to leave, a PONG is left out: what leaves is sign of life enough, and a flood of PINGs costs nothing. */
 const PONG_BACKLOG = 65_536;
+const END_MS = 5_000;
 
 /** Messages over a transport, with no notion of what they mean; only keepalive ends here. */
 export class Connection {
@@ -41,6 +42,7 @@ export class Connection {
   #holds = 0;
   #transportPaused = false;
   #closed = false;
+  #ending: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ transport, slabs, limits, events }: ConnectionParts) {
     this.#transport = transport;
@@ -86,8 +88,12 @@ export class Connection {
     }
   }
 
-  /** Sends what is queued, then closes. */
+  /** Sends what is queued, then closes; a peer that does not take it in five seconds loses it. */
   end(): void {
+    if (this.#closed || this.#ending !== undefined) return;
+    this.#ending = setTimeout(() => {
+      this.fail(new ConnectionError("the peer did not take what was left to send", "overflow"));
+    }, END_MS);
     this.#queue.flush();
     this.#transport.end();
   }
@@ -138,6 +144,7 @@ export class Connection {
 
   #gone(error: ConnectionError): void {
     this.#closed = true;
+    clearTimeout(this.#ending);
     this.#framer.stop();
     this.#queue.close();
     this.#events.closed(error);

@@ -1,0 +1,55 @@
+import { onAbort } from "../util/signals.ts";
+
+interface Waiting {
+  readonly start: () => void;
+  readonly refuse: (reason: unknown) => void;
+  readonly off: () => void;
+}
+
+/** Calls that may not be sent yet, because enough are on their way. They go in the order in which they came. */
+export class CallGate {
+  readonly #isFull: () => boolean;
+  readonly #waiting = new Set<Waiting>();
+
+  constructor(isFull: () => boolean) {
+    this.#isFull = isFull;
+  }
+
+  /** Calls that wait. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Is there room, and nobody who came before? */
+  get isOpen(): boolean {
+    return this.#waiting.size === 0 && !this.#isFull();
+  }
+
+  /** Runs `start` once there is room, or `refuse` with the signal's reason if that comes first. */
+  wait(start: () => void, refuse: (reason: unknown) => void, signal: AbortSignal | undefined): void {
+    const leave = (reason: unknown): void => {
+      this.#waiting.delete(waiting);
+      refuse(reason);
+    };
+    const waiting: Waiting = { start, refuse, off: onAbort(signal, leave) };
+    this.#waiting.add(waiting);
+  }
+
+  /** There may be room: lets in as many as find some. */
+  admit(): void {
+    for (const waiting of this.#waiting) {
+      if (this.#isFull()) return;
+      this.#waiting.delete(waiting);
+      waiting.off();
+      waiting.start();
+    }
+  }
+
+  refuseAll(reason: unknown): void {
+    for (const waiting of this.#waiting) {
+      waiting.off();
+      waiting.refuse(reason);
+    }
+    this.#waiting.clear();
+  }
+}
