@@ -1,5 +1,14 @@
 export { Client, type ClientOptions } from "./client/client.ts";
 export type { EventOptions, EventStream } from "./client/event-hub.ts";
+export {
+  type ClientCall,
+  type ClientInterceptor,
+  deadline,
+  type RetryOptions,
+  retry,
+  type SendCall,
+} from "./client/interceptor.ts";
+export type { ClientLimits } from "./client/limits.ts";
 export type { CallOptions, ProgramClient } from "./client/program-client.ts";
 export { type Address, type ConnectOptions, connect, type TransportAddress } from "./connect.ts";
 export type { EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";

@@ -17,8 +17,13 @@ const ABANDONED_LIMIT = 65_536;
 export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
   readonly #abandoned = new Set<number>();
-  #next = 0;
+  #next: number;
   #late = 0;
+
+  /** `first` is the serial of the first call; libvirt's clients begin with 0. */
+  constructor(first = 0) {
+    this.#next = first;
+  }
 
   /** Calls that wait. */
   get size(): number {

@@ -2,8 +2,9 @@ import { type AnyProcedure, type Program, proceduresOf } from "../program/progra
 import { ErrorCode, ErrorDomain } from "../protocol/error-code.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { RpcError } from "../protocol/rpc-error.ts";
+import { operationChannel } from "../util/diagnostics.ts";
 import { decodeXdr } from "../xdr/type.ts";
-import type { Call, Handlers } from "./handlers.ts";
+import type { AnswerCall, Call, Handlers, ServerInterceptor } from "./handlers.ts";
 import type { ServerClient } from "./server-client.ts";
 
 /** A handler failed in a way that the peer is not told. */
@@ -13,12 +14,10 @@ export interface HandlerFailure {
   readonly procedure: string;
 }
 
-type AnyHandler = (args: unknown, call: Call) => unknown;
-
 /** A procedure and who answers it. */
 interface Route {
   readonly procedure: AnyProcedure;
-  readonly handler: AnyHandler;
+  readonly answer: AnswerCall;
 }
 
 interface Routes {
@@ -26,12 +25,17 @@ interface Routes {
   readonly byNumber: ReadonlyMap<number, Route>;
 }
 
+/** `tracing:virnet:server:call:*`, with {@link Call} as the context. */
+const callChannel = operationChannel("virnet:server:call");
+
 /** Finds the handler of a call and answers with what it returns or throws (libvirt-rpc §2.9). */
 export class Dispatcher {
   readonly #programs = new Map<number, Routes>();
+  readonly #interceptors: readonly ServerInterceptor[];
   readonly #failed: (failure: HandlerFailure) => void;
 
-  constructor(failed: (failure: HandlerFailure) => void) {
+  constructor(interceptors: readonly ServerInterceptor[], failed: (failure: HandlerFailure) => void) {
+    this.#interceptors = interceptors;
     this.#failed = failed;
   }
 
@@ -41,7 +45,7 @@ export class Dispatcher {
     if (taken !== undefined) {
       throw new TypeError(`program 0x${program.number.toString(16)} is served already, as ${taken.program.name}`);
     }
-    this.#programs.set(program.number, { program, byNumber: routesOf(program, handlers) });
+    this.#programs.set(program.number, { program, byNumber: routesOf(program, handlers, this.#interceptors) });
   }
 
   /** One message of a client. Only calls are answered; all else is dropped, as libvirtd does (F026). */
@@ -55,7 +59,8 @@ export class Dispatcher {
     }
     const args = decodeArgs(route, bytes, start, end);
     if (args instanceof RpcError) client.refuse(header, args);
-    else this.#run(route, args.value, { client, header, signal: client.signal });
+    else
+      this.#run({ client, header, signal: client.signal, procedure: route.procedure, args: args.value }, route.answer);
   }
 
   #route(header: MessageHeader): Route | RpcError {
@@ -68,56 +73,67 @@ export class Dispatcher {
   }
 
   /** A handler that answers at once is answered for at once: no promise, no later turn. */
-  #run(route: Route, args: unknown, call: Call): void {
+  #run(call: Call, answer: AnswerCall): void {
     let ret: unknown;
     try {
-      ret = route.handler(args, call);
+      ret = callChannel.hasSubscribers ? traced(call, answer) : answer(call);
     } catch (error) {
-      this.#refuse(route, call, error);
+      this.#refuse(call, error);
       return;
     }
     if (!isPromise(ret)) {
-      this.#answer(route, call, ret);
+      this.#reply(call, ret);
       return;
     }
     ret.then(
-      (value) => this.#answer(route, call, value),
-      (error: unknown) => this.#refuse(route, call, error),
+      (value) => this.#reply(call, value),
+      (error: unknown) => this.#refuse(call, error),
     );
   }
 
-  #answer(route: Route, call: Call, ret: unknown): void {
+  #reply(call: Call, ret: unknown): void {
+    const { client, header, procedure } = call;
     try {
-      call.client.reply(call.header, route.procedure.ret, ret, route.procedure.name);
+      client.reply(header, procedure.ret, ret, procedure.name);
     } catch (error) {
-      this.#refuse(route, call, error);
+      this.#refuse(call, error);
     }
   }
 
   /** Only a thrown `RpcError` speaks to the peer. */
-  #refuse(route: Route, call: Call, error: unknown): void {
-    const procedure = route.procedure.name;
+  #refuse({ client, header, procedure: { name }, signal }: Call, error: unknown): void {
     try {
-      call.client.refuse(call.header, error instanceof RpcError ? error : internalError(procedure));
+      client.refuse(header, error instanceof RpcError ? error : internalError(name));
     } catch (unsendable) {
-      call.client.refuse(call.header, internalError(procedure));
-      this.#failed({ error: unsendable, client: call.client, procedure });
+      client.refuse(header, internalError(name));
+      this.#failed({ error: unsendable, client, procedure: name });
     }
-    if (error instanceof RpcError || error === call.signal.reason) return;
-    this.#failed({ error, client: call.client, procedure });
+    if (error instanceof RpcError || error === signal.reason) return;
+    this.#failed({ error, client, procedure: name });
   }
+}
+
+/** Whoever listens sees a promise, even of a handler that has none. */
+function traced(call: Call, answer: AnswerCall): Promise<unknown> {
+  return callChannel.tracePromise(async () => answer(call), call);
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-function routesOf<P extends object>(program: Program<P>, handlers: Handlers<P>): ReadonlyMap<number, Route> {
+function routesOf<P extends object>(
+  program: Program<P>,
+  handlers: Handlers<P>,
+  interceptors: readonly ServerInterceptor[],
+): ReadonlyMap<number, Route> {
   const byNumber = new Map<number, Route>();
   const procedures = new Map(proceduresOf(program));
   for (const [name, procedure] of procedures) {
     const handler: unknown = Reflect.get(handlers, name);
-    if (handler !== undefined) byNumber.set(procedure.number, { procedure, handler: bound(name, handler, handlers) });
+    if (handler === undefined) continue;
+    const answer = interceptors.reduceRight((next, around) => around(next), bound(name, handler, handlers));
+    byNumber.set(procedure.number, { procedure, answer });
   }
   for (const name of Object.keys(handlers)) {
     if (!procedures.has(name)) throw new TypeError(`program ${program.name} has no procedure ${name}`);
@@ -126,9 +142,11 @@ function routesOf<P extends object>(program: Program<P>, handlers: Handlers<P>):
 }
 
 /** The handler as a method of its object, so that a class instance works too. */
-function bound(name: string, handler: unknown, owner: object): AnyHandler {
+function bound(name: string, handler: unknown, owner: object): AnswerCall {
   if (typeof handler !== "function") throw new TypeError(`handler ${name} is no function`);
-  return (args, call): unknown => Reflect.apply(handler, owner, [args, call]);
+  // What the types of Handlers promised for this procedure.
+  const method = handler as (this: object, args: unknown, call: Call) => unknown;
+  return (call) => method.call(owner, call.args, call);
 }
 
 /** The arguments; bytes left over are ignored (F014), and what is wrong is not told to the peer (F025). */

@@ -1,4 +1,4 @@
-import type { Procedure, StreamDirection } from "../program/program.ts";
+import type { AnyProcedure, Procedure, StreamDirection } from "../program/program.ts";
 import type { MessageHeader } from "../protocol/message.ts";
 import type { ServerClient } from "./server-client.ts";
 
@@ -8,7 +8,19 @@ export interface Call {
   /** Aborts when the client goes or the server closes; the reason says which. */
   readonly signal: AbortSignal;
   readonly header: MessageHeader;
+  readonly procedure: AnyProcedure;
+  /** The decoded arguments, for those who stand around handlers. */
+  readonly args: unknown;
 }
+
+/** Gives the result of a call, or a promise of it. */
+export type AnswerCall = (call: Call) => unknown;
+
+/**
+ * Stands around every handler of a server: it may look, refuse, or answer itself. The first of a list is the outermost.
+ * One that answers without a promise keeps the server's fast path.
+ */
+export type ServerInterceptor = (next: AnswerCall) => AnswerCall;
 
 /** The function that answers one procedure; an `RpcError` it throws reaches the peer, any other is "internal error". */
 export type Handler<P> =

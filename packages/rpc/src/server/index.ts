@@ -1,7 +1,8 @@
 export type { FdAddress, TcpAddress } from "../transport/address.ts";
 export type { ListenAddress, UnixListenAddress } from "../transport/listen.ts";
+export { CallContext } from "./call-context.ts";
 export type { HandlerFailure } from "./dispatcher.ts";
-export type { Call, Handler, Handlers } from "./handlers.ts";
+export type { AnswerCall, Call, Handler, Handlers, ServerInterceptor } from "./handlers.ts";
 export type { ServerLimits } from "./limits.ts";
 export { type CloseOptions, Server, type ServerOptions } from "./server.ts";
 export type { ServerClient } from "./server-client.ts";

@@ -9,6 +9,7 @@ import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { deferred } from "../util/deferred.ts";
+import { channel } from "../util/diagnostics.ts";
 import type { XdrType } from "../xdr/type.ts";
 import type { ServerLimits } from "./limits.ts";
 
@@ -16,6 +17,9 @@ import type { ServerLimits } from "./limits.ts";
 const EVENT_SERIAL = 1;
 /** With this much waiting for a client, its next calls wait too. */
 const CONGESTED_BYTES = 1_048_576;
+
+/** `virnet:server:event`: `{ client, type, payload }`, for each client that an event is sent to. */
+const eventChannel = channel("virnet:server:event");
 
 /** Works on one message of a client; the bytes are lent until it returns. */
 export type Dispatch = (
@@ -101,6 +105,7 @@ export class ServerClient {
       this.disconnect(new ConnectionError(`the client leaves ${waiting} bytes unread`, "overflow"));
       return;
     }
+    if (eventChannel.hasSubscribers) eventChannel.publish({ client: this, type, payload });
     const { program, number } = type;
     this.#send(headerOf(program.number, program.version, number, EVENT_SERIAL), type.payload, payload, type.name);
   }

@@ -3,9 +3,10 @@ import type { EventType, Program } from "../program/program.ts";
 import type { ListenAddress } from "../transport/listen.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
+import { channel } from "../util/diagnostics.ts";
 import { abortable } from "../util/signals.ts";
 import { Dispatcher, type HandlerFailure } from "./dispatcher.ts";
-import type { Handlers } from "./handlers.ts";
+import type { Handlers, ServerInterceptor } from "./handlers.ts";
 import { type ServerLimits, serverLimits } from "./limits.ts";
 import { ServerClient } from "./server-client.ts";
 import { openService, type Service, type ServiceOptions } from "./service.ts";
@@ -14,6 +15,8 @@ export interface ServerOptions {
   /** For people: what logs and administrators call it. */
   readonly name: string;
   readonly limits?: Partial<ServerLimits>;
+  /** Stand around every handler, the first outermost. */
+  readonly interceptors?: readonly ServerInterceptor[];
   /** A handler failed with something else than an `RpcError`; the peer was told "internal error". `console.error` unless given. */
   readonly onHandlerError?: (failure: HandlerFailure) => void;
   /** A listening socket had an error, and goes on. `console.error` unless given. */
@@ -27,6 +30,11 @@ export interface CloseOptions {
 
 /** As long as libvirtd waits for its workers when it quits (F141). */
 const CLOSE_MS = 30_000;
+
+/** `virnet:server:client:opened`: `{ server, client }`. */
+const openedChannel = channel("virnet:server:client:opened");
+/** `virnet:server:client:closed`: `{ server, client, error }`. */
+const closedChannel = channel("virnet:server:client:closed");
 
 /** Programs, the services where clients reach them, and the clients that are there. */
 export class Server {
@@ -43,7 +51,7 @@ export class Server {
   constructor(options: ServerOptions) {
     this.name = options.name;
     this.#limits = serverLimits(options.limits);
-    this.#dispatcher = new Dispatcher(options.onHandlerError ?? logHandlerFailure);
+    this.#dispatcher = new Dispatcher(options.interceptors ?? [], options.onHandlerError ?? logHandlerFailure);
     this.#onServiceError = options.onServiceError ?? ((error) => console.error(`${this.name}: ${error.message}`));
   }
 
@@ -87,7 +95,8 @@ export class Server {
       dispatch: (from, header, bytes, start, end) => this.#dispatcher.dispatch(from, header, bytes, start, end),
     });
     this.#clients.set(client.id, client);
-    void client.closed.then(() => this.#clients.delete(client.id));
+    if (openedChannel.hasSubscribers) openedChannel.publish({ server: this, client });
+    void client.closed.then((error) => this.#left(client, error));
     return client;
   }
 
@@ -113,6 +122,11 @@ export class Server {
       return client.closed;
     });
     await abortable(Promise.all(gone), signal).catch(() => this.#disconnectAll());
+  }
+
+  #left(client: ServerClient, error: ConnectionError): void {
+    this.#clients.delete(client.id);
+    if (closedChannel.hasSubscribers) closedChannel.publish({ server: this, client, error });
   }
 
   #disconnectAll(): void {
