@@ -75,7 +75,8 @@ function parsed(argv: readonly string[]) {
 }
 
 function readDefine(text: string): [string, bigint] {
-  const [, name, sign, digits] = /^([A-Za-z_]\w*)=(-?)(0[xX][\da-fA-F]{1,16}|\d{1,20})$/.exec(text) ?? [];
+  const [, name, sign, digits] =
+    /^([A-Za-z_]\w*)=(-?)(0[xX][\da-fA-F]{1,16}|0[0-7]{0,22}|[1-9]\d{0,19})$/.exec(text) ?? [];
   if (name === undefined || digits === undefined)
     throw new UsageError(`--define ${text} is not NAME=VALUE with a number`);
   const magnitude = BigInt(/^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits);

@@ -43,7 +43,9 @@ export function fileDoc(text: string, comments: readonly Comment[], tokenStart: 
 
 function isTrailing(text: string, comment: Comment, previousEnd: number, tokenStart: number): boolean {
   if (previousEnd === 0 || newlines(text, previousEnd, comment.start) > 0) return false;
-  return newlines(text, comment.end, tokenStart) > 0 || text[tokenStart] === "}" || tokenStart === text.length;
+  return (
+    newlines(text, comment.end, tokenStart) > 0 || /[},]/.test(text.charAt(tokenStart)) || tokenStart === text.length
+  );
 }
 
 function newlines(text: string, start: number, end: number): number {

@@ -68,9 +68,14 @@ function opensDefinition(stream: TokenStream): boolean {
   return start === 0 || stream.source.text[start - 1] === "\n";
 }
 
+/** Up to the end of a field or arm, over the braces of a nested type. */
 function skipDeclaration(stream: TokenStream): void {
-  while (!stream.done && !stream.is("}") && !opensDefinition(stream)) {
-    if (stream.take().text === ";") return;
+  let depth = 0;
+  while (!stream.done && !opensDefinition(stream) && !(depth === 0 && stream.is("}"))) {
+    const { text } = stream.take();
+    if (text === "{") depth++;
+    if (text === "}") depth--;
+    if (text === ";" && depth === 0) return;
   }
 }
 
@@ -140,13 +145,13 @@ function structDefinition(stream: TokenStream): StructSyntax {
   stream.take();
   const structName = name(stream, "after struct");
   const open = stream.expect("{", `after ${structName.text}`);
+  if (stream.is("}")) {
+    stream.complain(stream.spanFrom(open), "a struct needs a field", "a procedure without arguments needs no struct");
+  }
   const fields: DeclarationSyntax[] = [];
   while (!stream.done && !stream.is("}") && !opensDefinition(stream)) {
     const field = recovering(stream, fieldDeclaration, skipDeclaration);
     if (field !== undefined) fields.push(field);
-  }
-  if (fields.length === 0 && stream.is("}")) {
-    stream.complain(stream.spanFrom(open), "a struct needs a field", "a procedure without arguments needs no struct");
   }
   stream.expect("}", `at the end of struct ${structName.text}`);
   stream.expect(";", "behind the struct");
@@ -175,12 +180,12 @@ function unionDefinition(stream: TokenStream): UnionSyntax {
   const discriminant = declaration(stream);
   stream.expect(")", "after the discriminant");
   const open = stream.expect("{", "after the discriminant");
+  if (stream.is("}")) stream.complain(stream.spanFrom(open), "a union needs a case");
   const arms: ArmSyntax[] = [];
   while (stream.is("case")) {
     const arm = recovering(stream, caseArm, skipDeclaration);
     if (arm !== undefined) arms.push(arm);
   }
-  if (arms.length === 0 && stream.is("}")) stream.complain(stream.spanFrom(open), "a union needs a case");
   const fallback = stream.is("default") ? defaultArm(stream) : null;
   if (fallback !== null && stream.is("case")) stream.fail("the default arm must be the last");
   stream.expect("}", `at the end of union ${unionName.text}`);

@@ -9,6 +9,7 @@ export function indented(lines: readonly string[]): string[] {
 
 /** `head {`, the lines, `}tail`. */
 export function block(head: string, lines: readonly string[], tail = ""): string[] {
+  if (lines.length === 0) return [`${head}{}${tail}`];
   return [`${head}{`, ...indented(lines), `}${tail}`];
 }
 
