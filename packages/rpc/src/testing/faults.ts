@@ -35,7 +35,7 @@ class FaultyTransport implements Transport {
   readonly #faults: Faults;
   readonly #arrivals: Arrival[] = [];
   #events: TransportEvents | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #scheduled = false;
   #paused = false;
   #closed = false;
   #frames = 0;
@@ -117,12 +117,15 @@ class FaultyTransport implements Transport {
   }
 
   #schedule(): void {
-    if (this.#timer !== undefined || this.#paused || this.#closed || this.#arrivals.length === 0) return;
-    this.#timer = setTimeout(() => this.#next(), this.#faults.delay?.() ?? 0);
+    if (this.#scheduled || this.#paused || this.#closed || this.#arrivals.length === 0) return;
+    this.#scheduled = true;
+    const delay = this.#faults.delay?.() ?? 0;
+    if (delay > 0) setTimeout(() => this.#next(), delay);
+    else setImmediate(() => this.#next());
   }
 
   #next(): void {
-    this.#timer = undefined;
+    this.#scheduled = false;
     if (this.#paused || this.#closed) return;
     const arrival = this.#arrivals.shift();
     if (arrival !== undefined && "ended" in arrival) this.#events?.ended();
@@ -139,7 +142,6 @@ class FaultyTransport implements Transport {
 
   #gone(error: ConnectionError): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
     this.#arrivals.length = 0;
     this.#events?.closed(error);
   }

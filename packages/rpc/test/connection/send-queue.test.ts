@@ -1,0 +1,232 @@
+import { describe, expect, it } from "vitest";
+import { SendQueue } from "../../src/connection/send-queue.ts";
+import { SlabPool } from "../../src/connection/slab-pool.ts";
+import { defaultLimits } from "../../src/protocol/limits.ts";
+import type { MessageHeader } from "../../src/protocol/message.ts";
+import { XdrError } from "../../src/xdr/error.ts";
+import { type XdrType, XdrVoid } from "../../src/xdr/type.ts";
+import { concat, toHex } from "../helpers/bytes.ts";
+import { FakeTransport } from "../helpers/fake-transport.ts";
+import { cutFrames, frame } from "../helpers/frames.ts";
+import { nextTurn } from "../helpers/turns.ts";
+
+const header = (serial: number): MessageHeader => ({
+  program: 1,
+  version: 1,
+  procedure: 1,
+  type: 0,
+  serial,
+  status: 0,
+});
+
+const Raw: XdrType<Uint8Array> = {
+  encode: (writer, value) => writer.raw(value),
+  decode: () => new Uint8Array(0),
+};
+
+const Text: XdrType<string> = {
+  encode: (writer, value) => writer.string(value, 8),
+  decode: (reader) => reader.string(8),
+};
+
+function queueOver(limits = defaultLimits, slabs = new SlabPool()) {
+  const transport = new FakeTransport();
+  const queue = new SendQueue((bytes, done) => transport.write(bytes, done), slabs, limits);
+  const push = (serial: number, payload = new Uint8Array(0)): void => queue.push(header(serial), Raw, payload, "raw");
+  return { queue, transport, push, slabs };
+}
+
+describe("a turn", () => {
+  it("leaves in one write, in order", async () => {
+    const { push, transport } = queueOver();
+    for (let i = 0; i < 100; i++) push(i, Uint8Array.of(i));
+    expect(transport.writes).toEqual([]);
+    await nextTurn();
+    const expected = Array.from({ length: 100 }, (_, i) => frame(header(i), Uint8Array.of(i)));
+    expect(transport.writes.map(toHex)).toEqual([toHex(concat(...expected))]);
+  });
+
+  it("that queued nothing writes nothing", async () => {
+    const { queue, transport } = queueOver();
+    queue.flush();
+    await nextTurn();
+    expect(transport.writes).toEqual([]);
+  });
+
+  it("does not wait for what earlier turns have written", async () => {
+    const { push, transport, queue } = queueOver();
+    push(1);
+    await nextTurn();
+    push(2);
+    await nextTurn();
+    expect(transport.writes).toHaveLength(2);
+    expect(queue.queuedBytes).toBe(56);
+  });
+
+  it("may be cut short by flush; what follows leaves at its end", async () => {
+    const { queue, push, transport } = queueOver();
+    push(1);
+    queue.flush();
+    expect(transport.writes).toHaveLength(1);
+    push(2);
+    await nextTurn();
+    expect(transport.writes).toHaveLength(2);
+  });
+});
+
+describe("a message that can't be sent", () => {
+  it("leaves nothing behind between its neighbours", async () => {
+    const { queue, push, transport } = queueOver();
+    push(1);
+    expect(() => queue.push(header(2), Text, "too long by far", "text")).toThrow(RangeError);
+    push(3);
+    await nextTurn();
+    expect(transport.writes.map(toHex)).toEqual([toHex(concat(frame(header(1)), frame(header(3))))]);
+  });
+
+  it("alone in its turn writes nothing, and its slab is used again", async () => {
+    const { queue, transport, slabs } = queueOver();
+    const slab = slabs.take();
+    slabs.give(slab);
+    expect(() => queue.push(header(2), Text, "too long by far", "args")).toThrow("args: string of 15 bytes exceeds 8");
+    expect(queue.queuedBytes).toBe(0);
+    await nextTurn();
+    expect(transport.writes).toEqual([]);
+    expect(slabs.take()).toBe(slab);
+  });
+});
+
+describe("the limit", () => {
+  it("is for each message, header and length word included, to the byte", async () => {
+    const { push, transport } = queueOver({ frame: 100 });
+    push(1, new Uint8Array(72));
+    push(2, new Uint8Array(72));
+    expect(() => push(3, new Uint8Array(73))).toThrow(XdrError);
+    push(4, new Uint8Array(72));
+    await nextTurn();
+    expect(cutFrames(concat(...transport.writes)).frames.map((one) => one.length)).toEqual([100, 100, 100]);
+  });
+
+  it("of libvirt is 33554436, also behind other messages", async () => {
+    const { push, transport } = queueOver();
+    const most = new Uint8Array(33_554_436 - 28);
+    push(1);
+    push(2, most);
+    expect(() => push(3, new Uint8Array(most.length + 1))).toThrow(XdrError);
+    await nextTurn();
+    expect(transport.writes.map((write) => write.length)).toEqual([28 + 33_554_436]);
+  });
+
+  it("lets frames through that are larger than a slab", async () => {
+    const { push, transport } = queueOver();
+    const payload = new Uint8Array(200_001).fill(7);
+    push(1);
+    push(2, payload);
+    push(3);
+    await nextTurn();
+    const { frames } = cutFrames(concat(...transport.writes));
+    expect(frames.map(toHex)).toEqual([frame(header(1)), frame(header(2), payload), frame(header(3))].map(toHex));
+  });
+});
+
+describe("slabs", () => {
+  it("are not written to while the transport holds them", async () => {
+    const { queue, slabs, push } = queueOver();
+    const held: Uint8Array[] = [];
+    const done: (() => void)[] = [];
+    const other = new SendQueue(
+      (bytes, then) => {
+        held.push(bytes);
+        done.push(then);
+      },
+      slabs,
+      defaultLimits,
+    );
+    other.push(header(1), Raw, Uint8Array.of(1, 1, 1), "raw");
+    other.flush();
+    push(2, Uint8Array.of(2, 2, 2, 2, 2, 2));
+    queue.flush();
+    other.push(header(3), Raw, Uint8Array.of(3), "raw");
+    other.flush();
+    expect(held.map(toHex)).toEqual(
+      [frame(header(1), Uint8Array.of(1, 1, 1)), frame(header(3), Uint8Array.of(3))].map(toHex),
+    );
+  });
+
+  it("are shared by all queues of a pool, and used again once sent", async () => {
+    const slabs = new SlabPool();
+    const slab = slabs.take();
+    slabs.give(slab);
+    const { push, transport } = queueOver(defaultLimits, slabs);
+    for (let i = 0; i < 10; i++) {
+      push(i);
+      await nextTurn();
+      transport.sent();
+    }
+    expect(slabs.take()).toBe(slab);
+    expect(slabs.take()).not.toBe(slab);
+  });
+});
+
+describe("queuedBytes", () => {
+  it("counts what waits and what the transport holds", async () => {
+    const { queue, push, transport } = queueOver();
+    push(1, new Uint8Array(72));
+    expect(queue.queuedBytes).toBe(100);
+    await nextTurn();
+    push(2);
+    expect(queue.queuedBytes).toBe(128);
+    transport.sent();
+    expect(queue.queuedBytes).toBe(28);
+    await nextTurn();
+    transport.sent();
+    expect(queue.queuedBytes).toBe(0);
+  });
+});
+
+describe("whenDrained", () => {
+  it("calls at once when nothing waits", () => {
+    const { queue } = queueOver();
+    let drained = false;
+    queue.whenDrained(() => {
+      drained = true;
+    });
+    expect(drained).toBe(true);
+  });
+
+  it("sends what is queued and calls once all has been taken", () => {
+    const { queue, push, transport } = queueOver();
+    let calls = 0;
+    push(1);
+    queue.flush();
+    push(2);
+    queue.whenDrained(() => calls++);
+    expect(transport.writes).toHaveLength(2);
+    transport.sent();
+    expect(calls).toBe(0);
+    transport.sent();
+    expect(calls).toBe(1);
+  });
+
+  it("calls when the queue is closed", () => {
+    const { queue, push } = queueOver();
+    let calls = 0;
+    push(1);
+    queue.whenDrained(() => calls++);
+    queue.close();
+    expect(calls).toBe(1);
+  });
+});
+
+describe("after close", () => {
+  it("nothing leaves, also what was queued before", async () => {
+    const { queue, push, transport } = queueOver();
+    push(1);
+    queue.close();
+    push(2);
+    await nextTurn();
+    expect(transport.writes).toEqual([]);
+    expect(queue.queuedBytes).toBe(0);
+    expect(() => queue.push(header(3), XdrVoid, undefined, "void")).not.toThrow();
+  });
+});
