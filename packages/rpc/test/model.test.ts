@@ -140,7 +140,7 @@ class World {
       case "closeClient":
         return void this.#client.close();
       case "closeServer":
-        return void this.#server.close({ signal: AbortSignal.timeout(20) });
+        return void this.#server.close({ signal: AbortSignal.timeout(5) });
       case "disconnect":
         for (const client of this.#server.clients) client.disconnect(new ConnectionError("kicked", "closed"));
     }
@@ -149,7 +149,7 @@ class World {
   async end(): Promise<void> {
     await turns(3);
     await this.#client.close();
-    await this.#server.close({ signal: AbortSignal.timeout(20) });
+    await this.#server.close({ signal: AbortSignal.timeout(5) });
     for (const outcome of await Promise.allSettled(this.#calls)) this.#expectDocumented(outcome);
     await Promise.all(this.#listeners.map(({ heard }) => heard));
     expect({ pending: this.#client.pending, waiting: this.#client.waiting }).toEqual({ pending: 0, waiting: 0 });
