@@ -117,8 +117,6 @@ export class Client {
   events<T>(type: EventType<T>, options: EventOptions = {}): EventStream<T> {
     const queue = this.#events.subscribe(type, options);
     if (this.#end !== undefined) queue.end(this.#end);
-    const off = onAbort(options.signal, (reason) => queue.end(reason));
-    void this.closed.then(off);
     return queue;
   }
 
@@ -186,6 +184,8 @@ export class Client {
   }
 
   #receive(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+    // We have closed, and only send what is left: replies of calls that were rejected are no fault of the server.
+    if (this.#end !== undefined) return;
     switch (header.type) {
       case MessageType.REPLY:
         return this.#settle(header, bytes, start, end);
@@ -216,6 +216,7 @@ export class Client {
       call.resolve(result(call, header, bytes, start, end));
     } catch (error) {
       call.reject(error);
+      if (error instanceof ConnectionError) throw error;
     }
     this.#admit();
   }

@@ -1,6 +1,7 @@
 import type { EventType } from "../program/program.ts";
 import type { MessageHeader } from "../protocol/message.ts";
 import { AsyncQueue, type OverflowPolicy } from "../util/async-queue.ts";
+import { onAbort } from "../util/signals.ts";
 import { decodeXdr } from "../xdr/type.ts";
 
 /** How events wait for a reader who is late. */
@@ -30,14 +31,19 @@ export class EventHub {
 
   subscribe<T>(type: EventType<T>, options: EventOptions): AsyncQueue<T> {
     const key = keyOf(type.program.number, type.program.version, type.number);
+    let off = nothing;
     const queue = new AsyncQueue<T>({
       limit: options.limit ?? 1024,
       overflow: options.overflow ?? "error",
-      onEnd: () => this.#remove(key, subscriber),
+      onEnd: () => {
+        off();
+        this.#remove(key, subscriber);
+      },
     });
     const subscriber: Subscriber = { type, queue: queue as AsyncQueue<unknown> };
     const all = this.#subscribers.get(key) ?? new Set();
     this.#subscribers.set(key, all.add(subscriber));
+    off = onAbort(options.signal, (reason) => queue.end(reason));
     return queue;
   }
 
@@ -65,6 +71,8 @@ export class EventHub {
     if (all?.size === 0) this.#subscribers.delete(key);
   }
 }
+
+function nothing(): void {}
 
 function keyOf(program: number, version: number, procedure: number): string {
   return `${program}.${version}.${procedure}`;

@@ -52,8 +52,8 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T> {
 
   next(): Promise<IteratorResult<T, undefined>> {
     const reader = deferred<IteratorResult<T, undefined>>();
-    const item = this.#items.shift();
-    if (item !== undefined) reader.resolve({ value: item, done: false });
+    // An item may be undefined itself: an event without payload is.
+    if (this.#items.length > 0) reader.resolve({ value: this.#items.shift() as T, done: false });
     else if (this.#ended) this.#finish(reader);
     else this.#readers.push(reader);
     return reader.promise;
@@ -62,6 +62,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T> {
   return(): Promise<IteratorResult<T, undefined>> {
     this.#items.length = 0;
     this.end();
+    this.#error = undefined;
     return Promise.resolve({ value: undefined, done: true });
   }
 
