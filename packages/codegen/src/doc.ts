@@ -20,11 +20,11 @@ export function leadingDoc(text: string, comments: readonly Comment[], previousE
   let below = tokenStart;
   for (const comment of own.toReversed()) {
     if (newlines(text, comment.end, below) > 1) break;
-    if (group.length > 0 && (comment.kind === "block" || group[0]?.kind === "block")) break;
-    group.unshift(comment);
+    if (group.length > 0 && (comment.kind === "block" || group.at(-1)?.kind === "block")) break;
+    group.push(comment);
     below = comment.start;
   }
-  return group.flatMap((comment) => docLines(text, comment));
+  return group.toReversed().flatMap((comment) => docLines(text, comment));
 }
 
 /** The comments that follow the previous token on its own line. */
@@ -48,10 +48,12 @@ function isTrailing(text: string, comment: Comment, previousEnd: number, tokenSt
   );
 }
 
+/** Counts to two and no further: more make no difference, and a hostile file may have millions. */
 function newlines(text: string, start: number, end: number): number {
-  let count = 0;
-  for (let at = text.indexOf("\n", start); at !== -1 && at < end; at = text.indexOf("\n", at + 1)) count++;
-  return count;
+  const first = text.indexOf("\n", start);
+  if (first === -1 || first >= end) return 0;
+  const second = text.indexOf("\n", first + 1);
+  return second === -1 || second >= end ? 1 : 2;
 }
 
 function docLines(text: string, comment: Comment): DocLine[] {

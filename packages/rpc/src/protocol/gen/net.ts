@@ -6,7 +6,7 @@ import type { XdrType } from "../../codegenv1.ts";
 
 /** bytes a buffer begins with */
 export const VIR_NET_MESSAGE_INITIAL = 65536;
-/** payload limit of old releases, and still the most data of one stream packet */
+/** payload limit of old releases, still that of a stream packet */
 export const VIR_NET_MESSAGE_LEGACY_PAYLOAD_MAX = 262120;
 /** bytes of a packet without its length word */
 export const VIR_NET_MESSAGE_MAX = 33554432;
