@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
 import type { EventType, Program } from "virnet";
 import {
   beginFrame,
@@ -13,6 +12,7 @@ import {
   VirNetMessageError,
 } from "virnet/protocol";
 import { decodeXdr, XdrReader, type XdrType, XdrVoid, XdrWriter } from "virnet/xdr";
+import { describe, expect, it } from "vitest";
 import * as admin from "../src/gen/admin.ts";
 import * as lxc from "../src/gen/lxc.ts";
 import * as qemu from "../src/gen/qemu.ts";
@@ -59,8 +59,9 @@ describe("recorded sessions decode and encode to the same bytes", () => {
   it("finds payloads of many procedures and events", () => {
     const headers = files.flatMap(messagesOf).map((message) => decodeHeader(message, 0));
     const seen = (type: number): number =>
-      new Set(headers.filter((header) => header.type === type).map(({ program, procedure }) => `${program} ${procedure}`))
-        .size;
+      new Set(
+        headers.filter((header) => header.type === type).map(({ program, procedure }) => `${program} ${procedure}`),
+      ).size;
     expect(seen(MessageType.CALL)).toBeGreaterThan(80);
     expect(seen(MessageType.REPLY)).toBeGreaterThan(80);
     expect(seen(MessageType.MESSAGE)).toBeGreaterThan(8);
