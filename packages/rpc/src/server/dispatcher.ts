@@ -2,8 +2,10 @@ import { type AnyProcedure, type Program, proceduresOf } from "../program/progra
 import { ErrorCode, ErrorDomain } from "../protocol/error-code.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { RpcError } from "../protocol/rpc-error.ts";
+import { ConnectionError } from "../util/connection-error.ts";
 import { operationChannel } from "../util/diagnostics.ts";
 import { decodeXdr } from "../xdr/type.ts";
+import { readUint32 } from "../xdr/words.ts";
 import type { AnswerCall, Call, Handlers, ServerInterceptor } from "./handlers.ts";
 import type { ServerClient } from "./server-client.ts";
 
@@ -28,6 +30,8 @@ interface Routes {
 /** `tracing:virnet:server:call:*`, with {@link Call} as the context. */
 const callChannel = operationChannel("virnet:server:call");
 
+const COUNT_BYTES = 4;
+
 /** Finds the handler of a call and answers with what it returns or throws (libvirt-rpc §2.9). */
 export class Dispatcher {
   readonly #programs = new Map<number, Routes>();
@@ -50,7 +54,23 @@ export class Dispatcher {
 
   /** One message of a client. Only calls are answered; all else is dropped, as libvirtd does (F026). */
   dispatch(client: ServerClient, header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
-    if (header.type !== MessageType.CALL) return;
+    if (header.type === MessageType.CALL) this.#call(client, header, bytes, start, end);
+    else if (header.type === MessageType.CALL_WITH_FDS) this.#callWithFds(client, header, bytes, start, end);
+  }
+
+  /** The count of descriptors comes before the arguments; none is legal, also where none could be passed (libvirt-rpc §1.5). */
+  #callWithFds(client: ServerClient, header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+    if (!this.#programs.has(header.program)) return;
+    const count = end - start < COUNT_BYTES ? undefined : readUint32(bytes, start);
+    if (count !== 0) {
+      const what =
+        count === undefined ? "no count of descriptors" : `${count} descriptors, which this connection can't pass`;
+      throw new ConnectionError(`the client sent a call with ${what}`, "protocol");
+    }
+    this.#call(client, header, bytes, start + COUNT_BYTES, end);
+  }
+
+  #call(client: ServerClient, header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
     client.enter();
     const route = this.#route(header);
     if (route instanceof RpcError) {
@@ -108,7 +128,7 @@ export class Dispatcher {
       client.refuse(header, internalError(name));
       this.#failed({ error: unsendable, client, procedure: name });
     }
-    if (error instanceof RpcError || error === signal.reason) return;
+    if (error instanceof RpcError || (signal.aborted && error === signal.reason)) return;
     this.#failed({ error, client, procedure: name });
   }
 }
