@@ -167,8 +167,12 @@ export class ServerClient {
     this.#endWhenIdle();
   }
 
+  /** Not at once: the framer may just be handing on several calls, of which one has been answered. */
   #endWhenIdle(): void {
-    if (this.#closing && !this.#congested && this.#window.inside === 0) this.#connection.end();
+    if (!this.#closing) return;
+    queueMicrotask(() => {
+      if (!this.#congested && this.#window.inside === 0) this.#connection.end();
+    });
   }
 
   #finish(error: ConnectionError): void {
