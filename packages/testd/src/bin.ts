@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+import { readFile } from "node:fs/promises";
+import { type Command, HELP, readCommandLine, UsageError } from "./command-line.ts";
+import { startTestd, type Testd, type TestdOptions } from "./testd.ts";
+
+const FAILED = 1;
+const USAGE = 2;
+
+await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<void> {
+  try {
+    await obey(readCommandLine(args));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.stderr.write(`virnet-testd: ${message}\n`);
+    if (error instanceof UsageError) process.stderr.write("See virnet-testd --help.\n");
+    process.exitCode = error instanceof UsageError ? USAGE : FAILED;
+  }
+}
+
+async function obey(command: Command): Promise<void> {
+  if (command.kind === "run") await run(command.options, command.json);
+  else process.stdout.write(command.kind === "help" ? HELP : `${await version()}\n`);
+}
+
+async function version(): Promise<string> {
+  const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
+  const parsed: unknown = JSON.parse(text);
+  const found = typeof parsed === "object" && parsed !== null && "version" in parsed ? parsed.version : undefined;
+  return String(found);
+}
+
+/** Serves until a signal ends it. */
+async function run(options: TestdOptions, json: boolean): Promise<void> {
+  const asked = nextSignal();
+  await using testd = await startTestd(options);
+  process.stdout.write(json ? `${JSON.stringify(report(testd))}\n` : announcement(testd));
+  await asked;
+}
+
+function nextSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => resolve());
+  });
+}
+
+function report({ addresses, uris }: Testd): object {
+  return { pid: process.pid, listening: addresses, uris };
+}
+
+function announcement({ uris }: Testd): string {
+  return uris.map((uri) => `Listening. Connect with:  virsh -c '${uri}'\n`).join("");
+}

@@ -1,0 +1,49 @@
+import type { ServerClient } from "virnet/server";
+import { defaultState } from "./default-state.ts";
+import { SavedImages } from "./domain/saved-images.ts";
+import { emptyHypervisor, type Hypervisor } from "./hypervisor.ts";
+import { Session } from "./session.ts";
+
+/** The state behind all connections: it lasts while one of them is open, and starts afresh afterwards. */
+export class Daemon {
+  readonly #sessions = new Map<ServerClient, Session>();
+  readonly #images = new SavedImages();
+  #hypervisor: Hypervisor | null = null;
+  #users = 0;
+
+  /** The session of a client, from its first call until it is gone. */
+  session(client: ServerClient): Session {
+    const known = this.#sessions.get(client);
+    if (known !== undefined) return known;
+    const session = new Session(
+      client,
+      { acquire: () => this.#acquire(), release: () => this.#release() },
+      this.#images,
+    );
+    this.#sessions.set(client, session);
+    client.signal.addEventListener("abort", () => this.#end(client), { once: true });
+    return session;
+  }
+
+  #end(client: ServerClient): void {
+    this.#sessions.get(client)?.close();
+    this.#sessions.delete(client);
+  }
+
+  #acquire(): Hypervisor {
+    this.#users += 1;
+    this.#hypervisor ??= freshHypervisor();
+    return this.#hypervisor;
+  }
+
+  #release(): void {
+    this.#users -= 1;
+    if (this.#users === 0) this.#hypervisor = null;
+  }
+}
+
+function freshHypervisor(): Hypervisor {
+  const hypervisor = emptyHypervisor();
+  defaultState(hypervisor);
+  return hypervisor;
+}

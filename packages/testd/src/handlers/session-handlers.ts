@@ -1,0 +1,13 @@
+import type { RemoteProcedures } from "@virnet/libvirt/remote";
+import type { Procedure } from "virnet/codegenv1";
+import type { Call } from "virnet/server";
+import type { Session } from "../session.ts";
+
+/** Answers one procedure on a session that is open. */
+export type SessionHandler<P> =
+  P extends Procedure<infer Args, infer Ret, "read" | "write" | null>
+    ? (args: Args, session: Session, call: Call) => Ret | Promise<Ret>
+    : never;
+
+/** Handlers by the name of their procedure. */
+export type SessionHandlers = { readonly [Name in keyof RemoteProcedures]?: SessionHandler<RemoteProcedures[Name]> };

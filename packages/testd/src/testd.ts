@@ -1,0 +1,69 @@
+import { Remote } from "@virnet/libvirt/remote";
+import { Server } from "virnet/server";
+import { Daemon } from "./daemon.ts";
+import { allHandlers } from "./handlers/all.ts";
+import { bindHandlers } from "./handlers/bind.ts";
+
+/** Where to be reached. */
+export interface TestdOptions {
+  /** UNIX sockets to make. */
+  readonly sockets?: readonly string[];
+  /** TCP ports to listen on; port 0 takes a free one. There is no authentication: keep to addresses of this machine. */
+  readonly listen?: readonly TcpEndpoint[];
+  /** Permissions of the UNIX sockets; 0600 unless given. */
+  readonly socketMode?: number;
+}
+
+export interface TcpEndpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A place where the daemon can be reached. */
+export type TestdAddress = { readonly path: string } | TcpEndpoint;
+
+/** A running stand-in for libvirtd. */
+export interface Testd extends AsyncDisposable {
+  readonly addresses: readonly TestdAddress[];
+  /** For libvirt's clients, one per address. */
+  readonly uris: readonly string[];
+  /** Disconnects everybody, and removes the sockets. */
+  close(): Promise<void>;
+}
+
+const SOCKET_MODE = 0o600;
+
+/** Starts a daemon; rejects when it can't listen on one of the addresses. */
+export async function startTestd(options: TestdOptions): Promise<Testd> {
+  const server = new Server({ name: "testd" });
+  server.add(Remote, bindHandlers(new Daemon(), allHandlers));
+  try {
+    const addresses = await listenOn(server, options);
+    const close = (): Promise<void> => server.close();
+    return { addresses, uris: addresses.map(uriOf), close, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+async function listenOn(server: Server, options: TestdOptions): Promise<TestdAddress[]> {
+  const { sockets = [], listen = [], socketMode = SOCKET_MODE } = options;
+  if (sockets.length + listen.length === 0) throw new TypeError("no socket and no port to listen on");
+  const addresses: TestdAddress[] = [];
+  for (const path of sockets) {
+    await server.listen({ path, mode: socketMode });
+    addresses.push({ path });
+  }
+  for (const endpoint of listen) {
+    const { endpoints: bound } = await server.listen(endpoint);
+    for (const address of bound) if ("port" in address) addresses.push({ host: endpoint.host, port: address.port });
+  }
+  return addresses;
+}
+
+function uriOf(address: TestdAddress): string {
+  if ("path" in address) return `test+unix:///default?socket=${encodeURI(address.path)}`;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return `test+tcp://${host}:${address.port}/default`;
+}
