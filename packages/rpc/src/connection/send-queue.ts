@@ -7,15 +7,23 @@ import type { SlabPool } from "./slab-pool.ts";
 /** Sends `bytes` as they are and calls `done` once they are no longer needed. */
 export type WriteBytes = (bytes: Uint8Array, done: () => void) => void;
 
+/** With so many messages in one turn the first leave at once: the peer works on them while the rest is encoded. */
+const FIRST_PART = 16;
+
 /**
  * Frames on their way out. Each is encoded straight into the slab of this turn of the event loop, and the slab leaves
- * in one write at the turn's end, so a burst of calls or replies costs one system call.
+ * in one write at the turn's end. The beginning of a long burst leaves earlier, so that both ends work at the same time;
+ * as each part is twice as long as the one before, a burst still costs few system calls.
  */
 export class SendQueue {
   readonly #write: WriteBytes;
   readonly #slabs: SlabPool;
   readonly #limits: ProtocolLimits;
   #slab: XdrWriter | undefined;
+  /** Messages in the slab. */
+  #frames = 0;
+  /** With so many the slab leaves before the turn ends. */
+  #part = FIRST_PART;
   #inFlight = 0;
   #closed = false;
   #drained: (() => void)[] = [];
@@ -48,6 +56,7 @@ export class SendQueue {
       slab.position = start;
       throw error;
     }
+    if (++this.#frames === this.#part) this.#flushPart();
   }
 
   /** Hands what is queued to the transport now instead of at the end of the turn. */
@@ -55,6 +64,7 @@ export class SendQueue {
     const slab = this.#slab;
     if (slab === undefined) return;
     this.#slab = undefined;
+    this.#frames = 0;
     const size = slab.position;
     if (size === 0 || this.#closed) {
       this.#slabs.give(slab);
@@ -80,9 +90,19 @@ export class SendQueue {
   #open(): XdrWriter {
     if (this.#slab === undefined) {
       this.#slab = this.#slabs.take();
-      queueMicrotask(() => this.flush());
+      queueMicrotask(() => this.#flushLast());
     }
     return this.#slab;
+  }
+
+  #flushPart(): void {
+    this.#part *= 2;
+    this.flush();
+  }
+
+  #flushLast(): void {
+    this.#part = FIRST_PART;
+    this.flush();
   }
 
   #sent(slab: XdrWriter, size: number): void {

@@ -39,11 +39,23 @@ function queueOver(limits = defaultLimits, slabs = new SlabPool()) {
 describe("a turn", () => {
   it("leaves in one write, in order", async () => {
     const { push, transport } = queueOver();
-    for (let i = 0; i < 100; i++) push(i, Uint8Array.of(i));
+    for (let i = 0; i < 15; i++) push(i, Uint8Array.of(i));
     expect(transport.writes).toEqual([]);
     await nextTurn();
-    const expected = Array.from({ length: 100 }, (_, i) => frame(header(i), Uint8Array.of(i)));
+    const expected = Array.from({ length: 15 }, (_, i) => frame(header(i), Uint8Array.of(i)));
     expect(transport.writes.map(toHex)).toEqual([toHex(concat(...expected))]);
+  });
+
+  it("with many messages leaves in parts, each twice as long; the next turn begins anew", async () => {
+    const { push, transport } = queueOver();
+    for (let i = 0; i < 100; i++) push(i);
+    await nextTurn();
+    expect(transport.writes.map(({ length }) => length / 28)).toEqual([16, 32, 52]);
+    for (let i = 0; i < 20; i++) push(i);
+    await nextTurn();
+    expect(transport.writes.slice(3).map(({ length }) => length / 28)).toEqual([16, 4]);
+    const { frames } = cutFrames(concat(...transport.writes));
+    expect(frames).toHaveLength(120);
   });
 
   it("that queued nothing writes nothing", async () => {

@@ -227,8 +227,9 @@ describe("a client that does not read", () => {
       reason: "overflow",
       message: expect.stringMatching(/leaves 10\d\d bytes unread/),
     });
+    const { length } = transport.writes;
     await nextTurn();
-    expect(transport.writes).toEqual([]);
+    expect(transport.writes).toHaveLength(length);
   });
 
   it("but reads in time gets every event", async () => {
