@@ -115,7 +115,22 @@ export class NodeSocket implements Transport {
   }
 
   write(bytes: Uint8Array, done: () => void): void {
-    this.#socket.write(bytes, done);
+    // Node takes a write after the end for an error, and would drop what is still on its way.
+    if (this.#socket.writable) this.#socket.write(bytes, done);
+    else queueMicrotask(done);
+  }
+
+  /** One system call for both. */
+  writePair(head: Uint8Array, body: Uint8Array, done: () => void): void {
+    const socket = this.#socket;
+    if (!socket.writable) {
+      queueMicrotask(done);
+      return;
+    }
+    socket.cork();
+    socket.write(head);
+    socket.write(body, done);
+    socket.uncork();
   }
 
   pause(): void {

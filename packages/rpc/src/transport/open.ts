@@ -65,6 +65,7 @@ async function openTcp(address: TcpAddress, signal: AbortSignal | undefined): Pr
 
 function dial(target: net.NetConnectOpts, name: string, signal: AbortSignal | undefined): Promise<Transport> {
   return new Promise((fulfil, reject) => {
+    signal?.throwIfAborted();
     const intake: Intake = openIntake(readBuffer());
     const socket = net.connect({ ...target, allowHalfOpen: true, onread: intake.onread });
     const settle = (): void => {

@@ -19,6 +19,8 @@ export interface Transport {
   start(events: TransportEvents): void;
   /** Sends `bytes`; calls `done`, never before returning, when they are no longer needed: sent, or lost with the connection. */
   write(bytes: Uint8Array, done: () => void): void;
+  /** Sends `head` and then `body` in one go, as `write` sends one; without it they are two writes. */
+  writePair?(head: Uint8Array, body: Uint8Array, done: () => void): void;
   /** Stops `receive`, except for a chunk that is already on its way. */
   pause(): void;
   resume(): void;
