@@ -49,7 +49,7 @@ async function lookAt(uri) {
 async function bootAndTour(once) {
   const folder = await mkdtemp(join(tmpdir(), "virnet-"));
   const path = join(folder, "libvirt-sock");
-  const testd = await startTestd({ sockets: [{ path }], listen: [{ host: "127.0.0.1", port: 0 }] });
+  const testd = await startTestd({ sockets: [path], listen: [{ host: "127.0.0.1", port: 0 }] });
   try {
     introduce(testd);
     for (const uri of testd.uris) await tour(uri);

@@ -72,7 +72,8 @@ export class ServerClient {
       limits,
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
-        ended: () => this.#peerEnded(),
+        // As libvirtd does: who sends no more has gone. Answers that are ready still leave.
+        ended: () => this.#connection.end(),
         closed: (error) => this.#finish(error),
       },
     });
@@ -154,12 +155,6 @@ export class ServerClient {
       this.#connection.release();
       this.#endWhenIdle();
     });
-  }
-
-  /** The client wants no more, but its answers: calls that were read and wait for room in the window included. */
-  #peerEnded(): void {
-    this.#closing = true;
-    this.#endWhenIdle();
   }
 
   #leave(): void {
