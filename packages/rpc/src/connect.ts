@@ -1,4 +1,5 @@
 import { Client, type ClientOptions } from "./client/client.ts";
+import { clientLimits } from "./client/limits.ts";
 import type { FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
 import { openTransport } from "./transport/open.ts";
 import type { Transport } from "./transport/transport.ts";
@@ -32,5 +33,7 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
 async function open(address: Address, options: ConnectOptions): Promise<Client> {
   options.signal?.throwIfAborted();
   if ("transport" in address) return new Client(address.transport, options);
+  // Refused here, for after the dialling there would be a connection that nobody closes.
+  clientLimits(options.limits);
   return new Client(await openTransport(address, options.signal), options);
 }
