@@ -17,7 +17,7 @@ const ownWay: Reactions = new Map([
   ],
 ]);
 
-describeWithPeers(["libvirtd", "virsh", "python3"], "odd input, to libvirtd and to virnet-testd", () => {
+describeWithPeers(["libvirtd", "virsh"], "odd input, to libvirtd and to virnet-testd", () => {
   let settings: Settings<"libvirtd">;
   let daemon: Daemon;
   let theirs: Reactions;
