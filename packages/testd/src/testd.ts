@@ -1,8 +1,11 @@
+import { Lxc } from "@virnet/libvirt/lxc";
+import { Qemu } from "@virnet/libvirt/qemu";
 import { Remote } from "@virnet/libvirt/remote";
 import { Server } from "virnet/server";
 import { Daemon } from "./daemon.ts";
 import { allHandlers } from "./handlers/all.ts";
 import { bindHandlers } from "./handlers/bind.ts";
+import { unsupportedHandlers } from "./handlers/unsupported.ts";
 
 /** Where to be reached. */
 export interface TestdOptions {
@@ -36,7 +39,9 @@ const SOCKET_MODE = 0o600;
 /** Starts a daemon; rejects when it can't listen on one of the addresses. */
 export async function startTestd(options: TestdOptions): Promise<Testd> {
   const server = new Server({ name: "testd" });
-  server.add(Remote, bindHandlers(new Daemon(), allHandlers));
+  const daemon = new Daemon();
+  server.add(Remote, bindHandlers(daemon, allHandlers));
+  server.add(Qemu, unsupportedHandlers(daemon, Qemu)).add(Lxc, unsupportedHandlers(daemon, Lxc));
   try {
     const addresses = await listenOn(server, options);
     const close = (): Promise<void> => server.close();

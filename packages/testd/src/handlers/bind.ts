@@ -13,12 +13,8 @@ const BEFORE_OPEN: ReadonlySet<string> = new Set(["connectOpen", "connectClose",
 /** Permissions that a read-only connection has. */
 const LOOKING = /^(none|read|getattr|search_.*|detect_storage_pools)$/;
 
-/**
- * Procedures that libvirt lets a read-only connection call although its access rules ask for more, or the other way
- * round: the two lists there are kept by hand, independently.
- */
+/** Procedures that libvirt lets a read-only connection call although its access rules ask for more. */
 const ALLOWED: ReadonlySet<string> = new Set(["connectBaselineCpu", "domainGetTime", "domainGetFsinfo"]);
-const DENIED: ReadonlySet<string> = new Set([""]);
 
 type AnyProcedure = Procedure<unknown, unknown, "read" | "write" | null>;
 type LooseHandler = (args: unknown, session: Session, call: Call) => unknown;
@@ -60,7 +56,6 @@ function bind(daemon: Daemon, name: string, procedure: AnyProcedure, handler: Lo
 /** Rules with a third part hold for some flags only, and don't make the whole procedure a write. */
 function isWrite(name: string, { acl = [] }: AnyProcedure): boolean {
   if (ALLOWED.has(name)) return false;
-  if (DENIED.has(name)) return true;
   const always = acl.map((rule) => rule.split(":")).filter((parts) => parts.length <= 2);
   return always.some((parts) => !LOOKING.test(parts[1] ?? "none"));
 }
