@@ -1,8 +1,12 @@
 import { Client, type ClientOptions } from "./client/client.ts";
 import { clientLimits } from "./client/limits.ts";
+import type { BrowseOptions } from "./mdns/browse.ts";
+import { findService } from "./mdns/find.ts";
+import type { FoundService } from "./mdns/service.ts";
 import type { FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
 import { openTransport } from "./transport/open.ts";
 import type { Transport } from "./transport/transport.ts";
+import { ConnectionError } from "./util/connection-error.ts";
 import { operationChannel } from "./util/diagnostics.ts";
 
 /** A byte stream of the caller's own making, connected. */
@@ -10,8 +14,15 @@ export interface TransportAddress {
   readonly transport: Transport;
 }
 
+/** A service by the name that it advertises, on the local link or in the DNS of `domain`. */
+export interface MdnsAddress extends Omit<BrowseOptions, "signal" | "limit"> {
+  readonly mdns: string;
+  /** `_libvirt._tcp`, unless given. */
+  readonly type?: string;
+}
+
 /** Where a server is. */
-export type Address = UnixAddress | TcpAddress | FdAddress | TransportAddress;
+export type Address = UnixAddress | TcpAddress | FdAddress | MdnsAddress | TransportAddress;
 
 export interface ConnectOptions extends ClientOptions {
   /** Covers all steps up to the finished client, not the client's life. */
@@ -33,7 +44,31 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
 async function open(address: Address, options: ConnectOptions): Promise<Client> {
   options.signal?.throwIfAborted();
   if ("transport" in address) return new Client(address.transport, options);
+  if ("mdns" in address) return new Client(await openFound(address, options.signal), options);
   // Refused here, for after the dialling there would be a connection that nobody closes.
   clientLimits(options.limits);
   return new Client(await openTransport(address, options.signal), options);
+}
+
+/** All addresses of the service, one after another. Without a signal, ten seconds are for finding it. */
+async function openFound(
+  { mdns, type = "_libvirt._tcp", ...where }: MdnsAddress,
+  signal?: AbortSignal,
+): Promise<Transport> {
+  const service = await findService(mdns, type, { ...where, ...(signal && { signal }) });
+  const failures: ConnectionError[] = [];
+  for (const host of service.addresses) {
+    try {
+      return await openTransport({ host, port: service.port }, signal);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      failures.push(error);
+    }
+  }
+  throw unreachable(service, failures);
+}
+
+function unreachable({ name, host }: FoundService, failures: readonly ConnectionError[]): ConnectionError {
+  const told = failures.map(({ message }) => message).join("; ");
+  return new ConnectionError(`"${name}" on ${host}: ${told}`, "error", { cause: new AggregateError(failures) });
 }

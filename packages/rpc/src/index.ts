@@ -9,8 +9,8 @@ export {
   type SendCall,
 } from "./client/interceptor.ts";
 export type { ClientLimits } from "./client/limits.ts";
-export type { CallOptions, ProgramClient } from "./client/program-client.ts";
-export { type Address, type ConnectOptions, connect, type TransportAddress } from "./connect.ts";
+export type { CallOptions, ProgramClient, StreamOptions, StreamResult } from "./client/program-client.ts";
+export { type Address, type ConnectOptions, connect, type MdnsAddress, type TransportAddress } from "./connect.ts";
 export type { EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";
 export { ErrorCode, ErrorDomain, ErrorLevel } from "./protocol/error-code.ts";
 export { defaultLimits, type ProtocolLimits } from "./protocol/limits.ts";
@@ -25,6 +25,8 @@ export {
   type UnixAddress,
   uriForm,
 } from "./transport/address.ts";
+export { CHUNK_BYTES, type Hole, type Part } from "./stream/part.ts";
+export type { HoleOptions, RpcStream } from "./stream/rpc-stream.ts";
 export type { Transport, TransportEvents } from "./transport/transport.ts";
 export { type CloseReason, ConnectionError } from "./util/connection-error.ts";
 export { XdrError } from "./xdr/error.ts";

@@ -73,7 +73,8 @@ export class Server {
   async listen(address: ListenAddress, options: ServiceOptions = {}): Promise<Service> {
     this.#refuseWhenClosing();
     const accept = (transport: Transport): void => void this.accept(transport);
-    const service = await openService(address, { ...options, accept, error: this.#onServiceError });
+    const log = (line: string): void => console.error(`${this.name}: ${line}`);
+    const service = await openService(address, { ...options, accept, error: this.#onServiceError, log });
     this.#services.add(service);
     if (this.#closing !== undefined) await service.close();
     this.#refuseWhenClosing();

@@ -1,3 +1,4 @@
+import { type Advertisement, type AdvertiseOptions, advertise } from "../mdns/advertise.ts";
 import { describeEndpoint, type Endpoint } from "../transport/address.ts";
 import { type ListenAddress, listen } from "../transport/listen.ts";
 import { readBuffer } from "../transport/node-socket.ts";
@@ -7,6 +8,8 @@ import type { ConnectionError } from "../util/connection-error.ts";
 export interface ServiceOptions {
   /** Connections that may wait to be accepted; 1000 unless given (libvirtd's max_queued_clients). */
   readonly backlog?: number;
+  /** Advertises the service by mDNS, with its real port, until it is closed. A UNIX socket can't be. */
+  readonly advertise?: AdvertiseOptions;
 }
 
 export interface ServiceParts extends ServiceOptions {
@@ -14,6 +17,8 @@ export interface ServiceParts extends ServiceOptions {
   readonly accept: (transport: Transport) => void;
   /** An error of a listening socket after it was opened; it goes on listening. */
   readonly error: (error: ConnectionError) => void;
+  /** Takes lines for people, where `advertise` has no log of its own. */
+  readonly log: (line: string) => void;
 }
 
 /** The listening sockets of one address, which share what they demand of clients. */
@@ -22,27 +27,57 @@ export interface Service {
   readonly endpoints: readonly Endpoint[];
   /** The TCP port, the same in both families (libvirt-rpc §2.8); absent for a UNIX socket. */
   readonly port?: number;
+  /** How it is advertised; absent when it isn't. */
+  readonly advertisement?: Advertisement;
   /** Accepts no further client; those that are there stay. */
   close(): Promise<void>;
   /** The endpoints as people write them. */
   toString(): string;
 }
 
-/** Opens the sockets of `address`. Rejects with `ConnectionError` when it can't. */
+/**
+ * Opens the sockets of `address`. Rejects with `ConnectionError` when it can't, and with `RangeError` for what can't be
+ * advertised.
+ */
 export async function openService(address: ListenAddress, parts: ServiceParts): Promise<Service> {
   const listeners = await listen(address, { ...parts, readBuffer: readBuffer() });
   const endpoints = listeners.map(({ endpoint }) => endpoint);
+  const closeListeners = (): Promise<void[]> => Promise.all(listeners.map((listener) => listener.close()));
+  const advertisement = await unless(closeListeners, () => advertisementOf(endpoints, parts));
   return {
     endpoints,
     ...portOf(endpoints),
+    ...(advertisement && { advertisement }),
     async close() {
-      await Promise.all(listeners.map((listener) => listener.close()));
+      await Promise.all([advertisement?.close(), closeListeners()]);
     },
     toString: () => endpoints.map(describeEndpoint).join(", "),
   };
 }
 
+/** What `next` gives; should it throw, `undo` is done first. */
+async function unless<T>(undo: () => Promise<unknown>, next: () => T): Promise<T> {
+  try {
+    return next();
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
+
 function portOf(endpoints: readonly Endpoint[]): { port: number } | undefined {
   const first = endpoints[0];
   return first !== undefined && "port" in first ? { port: first.port } : undefined;
+}
+
+function advertisementOf(endpoints: readonly Endpoint[], parts: ServiceParts): Advertisement | undefined {
+  if (parts.advertise === undefined) return undefined;
+  const { log = parts.log } = parts.advertise;
+  const reachable = endpoints.flatMap((endpoint) => ("port" in endpoint ? [endpoint] : []));
+  const [first] = reachable;
+  if (first === undefined) {
+    log(`mDNS: ${endpoints.map(describeEndpoint).join(", ")} is not advertised: only TCP ports can be`);
+    return undefined;
+  }
+  return advertise({ ...parts.advertise, log, port: first.port, addresses: reachable.map(({ host }) => host) });
 }
