@@ -6,10 +6,15 @@ import { apiName } from "./api-name.ts";
 
 /** Handlers of a program that belongs to another driver: each says so, once the connection is open. */
 export function unsupportedHandlers<P extends object>(daemon: Daemon, program: Program<P>): Handlers<P> {
-  const procedures: Readonly<Record<string, { readonly name: string }>> = { ...program.procedures };
-  const refusals = Object.entries(procedures).map(([key, { name }]) => [key, refusal(daemon, driverApiName(name))]);
+  const refusals = namesOf(program).map(([key, name]) => [key, refusal(daemon, driverApiName(name))]);
   // Each refusal answers the procedure of its own name, by never returning.
   return Object.fromEntries(refusals) as Handlers<P>;
+}
+
+/** A program's procedures: their names in TypeScript, and in the `.x` file. */
+function namesOf(program: Program<object>): [key: string, name: string][] {
+  const procedures = Object.entries<{ readonly name: string }>({ ...program.procedures });
+  return procedures.map(([key, { name }]) => [key, name]);
 }
 
 function refusal(daemon: Daemon, api: string): (args: unknown, call: Call) => never {
