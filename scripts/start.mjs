@@ -2,6 +2,7 @@
 //
 //   npm start                      stays until Ctrl-C, so that virsh can look around
 //   npm start -- --once            ends after the session
+//   npm start -- discover [DOMAIN]  lists the libvirtds that advertise themselves: here, or in the DNS of DOMAIN
 //   npm start -- URI               only looks at a real libvirtd: test+unix:///default?socket=PATH, test+tcp://HOST/default
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,10 +10,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Libvirt } from "@virnet/libvirt";
 import { startTestd } from "@virnet/testd";
+import { browse } from "virnet/mdns";
 import { changeDomain, look } from "./session.mjs";
 
 const usage = `usage: npm start                 boot the stand-in libvirtd, run a session against it, stay until Ctrl-C
        npm start -- --once       end after the session
+       npm start -- discover [DOMAIN]   list the libvirtds that advertise themselves: on the local link,
+                                        or in the DNS of DOMAIN
        npm start -- URI          look at a real libvirtd, changing nothing: test+unix:///default?socket=PATH
                                  or test+tcp://HOST/default`;
 
@@ -24,6 +28,7 @@ await main().catch((error) => {
 async function main() {
   const { values, positionals } = readArguments();
   if (values.help) console.log(usage);
+  else if (positionals[0] === "discover") await discover(positionals[1]);
   else if (positionals[0] !== undefined) await lookAt(positionals[0]);
   else await bootAndTour(values.once);
 }
@@ -35,6 +40,30 @@ function readArguments() {
   } catch (error) {
     throw new Error(`${error.message}\n${usage}`, { cause: error });
   }
+}
+
+/** Three seconds are enough for all on the link to answer. */
+async function discover(domain = "local") {
+  const services = browse("_libvirt._tcp", { domain });
+  const timer = setTimeout(() => void services.close(), 3000);
+  const found = new Map();
+  for await (const { kind, service } of services) {
+    if (kind === "down") found.delete(service.name);
+    else found.set(service.name, service);
+  }
+  clearTimeout(timer);
+  for (const service of found.values()) console.log(lineOf(service));
+  console.log(`${found.size} found in ${domain}`);
+}
+
+function lineOf({ name, host, port, addresses, txt }) {
+  const text = Object.entries(txt).map(([key, value]) => (value === true ? key : `${key}=${value}`));
+  return [printable(name), `${printable(host)}:${port}`, addresses.join(","), ...text.map(printable)].join("  ");
+}
+
+/** What strangers advertise may hold anything, escape sequences of the terminal too. */
+function printable(text) {
+  return text.replace(/\p{C}/gu, "\uFFFD");
 }
 
 async function lookAt(uri) {

@@ -18,6 +18,7 @@ Anyone who reaches it may do everything: there is no authentication.
 
   --socket PATH       listen on a UNIX socket
   --listen HOST:PORT  listen on a TCP port; port 0 takes a free one
+  --mdns [NAME]       advertise the first TCP port as _libvirt._tcp (Virtualization Host and the host's name)
   --socket-mode MODE  permissions of the UNIX sockets, octal (0600)
   --json              tell pid and addresses as one line of JSON
   --help, --version
@@ -25,7 +26,7 @@ Anyone who reaches it may do everything: there is no authentication.
 
 /** Reads arguments; throws `UsageError` for those that make no sense. */
 export function readCommandLine(args: readonly string[]): Command {
-  const { socket = [], listen = [], "socket-mode": mode, json, help, version } = parse(args);
+  const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version } = parse(args);
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
   if (socket.length + listen.length === 0) throw new UsageError("give --socket or --listen, at least once");
@@ -33,22 +34,31 @@ export function readCommandLine(args: readonly string[]): Command {
     sockets: socket,
     listen: listen.map(readEndpoint),
     ...(mode === undefined ? {} : { socketMode: readMode(mode) }),
+    ...(mdns === undefined ? {} : { mdns }),
   };
   return { kind: "run", options, json: json === true };
 }
 
 function parse(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: OPTIONS, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: args.map(withValue), options: OPTIONS, strict: true, allowPositionals: false }).values;
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
+}
+
+/** `--mdns` may come without a name, which parseArgs has no word for. */
+function withValue(arg: string, i: number, args: readonly string[]): string {
+  if (arg !== "--mdns") return arg;
+  const next = args[i + 1];
+  return next === undefined || next.startsWith("-") ? "--mdns=" : arg;
 }
 
 const OPTIONS = {
   socket: { type: "string", multiple: true },
   listen: { type: "string", multiple: true },
   "socket-mode": { type: "string" },
+  mdns: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },

@@ -1,7 +1,8 @@
+import { hostname } from "node:os";
 import { Lxc } from "@virnet/libvirt/lxc";
 import { Qemu } from "@virnet/libvirt/qemu";
 import { Remote } from "@virnet/libvirt/remote";
-import { Server } from "virnet/server";
+import { Server, type ServiceOptions } from "virnet/server";
 import { Daemon } from "./daemon.ts";
 import { allHandlers } from "./handlers/all.ts";
 import { bindHandlers } from "./handlers/bind.ts";
@@ -15,6 +16,8 @@ export interface TestdOptions {
   readonly listen?: readonly TcpEndpoint[];
   /** Permissions of the UNIX sockets; 0600 unless given. */
   readonly socketMode?: number;
+  /** Advertises the first TCP port by mDNS under this name; an empty one is what libvirt called itself. */
+  readonly mdns?: string;
 }
 
 export interface TcpEndpoint {
@@ -56,15 +59,23 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
   const { sockets = [], listen = [], socketMode = SOCKET_MODE } = options;
   if (sockets.length + listen.length === 0) throw new TypeError("no socket and no port to listen on");
   const addresses: TestdAddress[] = [];
+  const advertised = advertisedOf(options);
   for (const path of sockets) {
-    await server.listen({ path, mode: socketMode });
+    await server.listen({ path, mode: socketMode }, listen.length === 0 ? advertised : {});
     addresses.push({ path });
   }
-  for (const endpoint of listen) {
-    const { endpoints: bound } = await server.listen(endpoint);
+  for (const [i, endpoint] of listen.entries()) {
+    const { endpoints: bound } = await server.listen(endpoint, i === 0 ? advertised : {});
     for (const address of bound) if ("port" in address) addresses.push({ host: endpoint.host, port: address.port });
   }
   return addresses;
+}
+
+/** One entry for the daemon, as libvirt had it: plain TCP before all else (libvirt-rpc §2.11). */
+function advertisedOf({ mdns }: TestdOptions): ServiceOptions {
+  if (mdns === undefined) return {};
+  const name = mdns === "" ? `Virtualization Host ${hostname().split(".")[0]}` : mdns;
+  return { advertise: { type: "_libvirt._tcp", name } };
 }
 
 function uriOf(address: TestdAddress): string {
