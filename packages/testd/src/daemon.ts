@@ -2,12 +2,17 @@ import type { ServerClient } from "virnet/server";
 import { defaultState } from "./default-state.ts";
 import { SavedImages } from "./domain/saved-images.ts";
 import { emptyHypervisor, type Hypervisor } from "./hypervisor.ts";
-import { Session } from "./session.ts";
+import { MemoryGuard } from "./memory-guard.ts";
+import { Session, type SessionParts } from "./session.ts";
 
 /** The state behind all connections: it lasts while one of them is open, and starts afresh afterwards. */
 export class Daemon {
   readonly #sessions = new Map<ServerClient, Session>();
-  readonly #images = new SavedImages();
+  readonly #parts: SessionParts = {
+    lease: { acquire: () => this.#acquire(), release: () => this.#release() },
+    images: new SavedImages(),
+    guard: new MemoryGuard(),
+  };
   #hypervisor: Hypervisor | null = null;
   #users = 0;
 
@@ -15,11 +20,7 @@ export class Daemon {
   session(client: ServerClient): Session {
     const known = this.#sessions.get(client);
     if (known !== undefined) return known;
-    const session = new Session(
-      client,
-      { acquire: () => this.#acquire(), release: () => this.#release() },
-      this.#images,
-    );
+    const session = new Session(client, this.#parts);
     this.#sessions.set(client, session);
     client.signal.addEventListener("abort", () => this.#end(client), { once: true });
     return session;

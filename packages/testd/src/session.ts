@@ -2,11 +2,19 @@ import type { ServerClient } from "virnet/server";
 import type { SavedImages } from "./domain/saved-images.ts";
 import { Code, From, failure, internalError } from "./failure.ts";
 import type { Hypervisor } from "./hypervisor.ts";
+import type { MemoryGuard } from "./memory-guard.ts";
 
 /** Lends the hypervisor to sessions; the one that gives it back last ends it. */
 export interface Lease {
   readonly acquire: () => Hypervisor;
   readonly release: () => void;
+}
+
+/** What sessions of one daemon share. */
+export interface SessionParts {
+  readonly lease: Lease;
+  readonly images: SavedImages;
+  readonly guard: MemoryGuard;
 }
 
 /** virConnectFlags: the connection may look, not touch. */
@@ -18,13 +26,15 @@ export class Session {
   readonly client: ServerClient;
   readonly images: SavedImages;
   readonly #lease: Lease;
+  readonly #guard: MemoryGuard;
   #hypervisor: Hypervisor | null = null;
   #readOnly = false;
 
-  constructor(client: ServerClient, lease: Lease, images: SavedImages) {
+  constructor(client: ServerClient, { lease, images, guard }: SessionParts) {
     this.client = client;
     this.images = images;
     this.#lease = lease;
+    this.#guard = guard;
   }
 
   get readOnly(): boolean {
@@ -33,6 +43,11 @@ export class Session {
 
   get uri(): string {
     return DEFAULT_URI;
+  }
+
+  /** To be asked before a call that may add something to the hypervisor. */
+  admit(): void {
+    this.#guard.admit(this.hypervisor, this.images);
   }
 
   /** What calls work on; refused before the client has opened it. */

@@ -1,4 +1,4 @@
-import { Code, From, failure, internalError, operationFailed, unsupportedConfig } from "../failure.ts";
+import { Code, From, failure, internalError, operationFailed, unsupportedConfig, xmlError } from "../failure.ts";
 import { block, cloneElement, element, elements, find, textElement, textOf, type XmlElement } from "../xml/element.ts";
 import { formatXml } from "../xml/format.ts";
 import { parseXml } from "../xml/parse.ts";
@@ -22,7 +22,7 @@ export interface CheckpointDisk {
 }
 
 /** virDomainCheckpointCreateFlags that this daemon acts on. */
-export const CheckpointCreate = { REDEFINE: 1 } as const;
+export const CheckpointCreate = { REDEFINE: 1, REDEFINE_VALIDATE: 4 } as const;
 
 const MOST_CHECKPOINTS = 1024;
 
@@ -96,7 +96,11 @@ function tracked(disk: XmlElement, listed: XmlElement | null | undefined, name: 
   const target = diskTarget(disk);
   const writable = find(disk, "source") !== null && find(disk, "readonly") === null;
   if (listed === undefined) return { name: target, bitmap: null };
-  const mode = listed?.attributes.get("checkpoint") ?? (writable || listed !== null ? "bitmap" : "no");
+  const asked = listed?.attributes.get("checkpoint");
+  if (asked !== undefined && asked !== "no" && asked !== "bitmap") {
+    throw xmlError(`Invalid value for attribute 'checkpoint' in element 'disk': '${asked}'.`, From.XML);
+  }
+  const mode = asked ?? (writable || listed !== null ? "bitmap" : "no");
   if (mode === "no") return { name: target, bitmap: null };
   if (!writable) throw unsupportedConfig(`disk '${target}' is empty or readonly`, From.DOMAIN_CHECKPOINT);
   return { name: target, bitmap: listed?.attributes.get("bitmap") ?? name };

@@ -16,6 +16,10 @@ export class SavedImages {
     this.#images.set(path, definition);
   }
 
+  all(): DomainDefinition[] {
+    return [...this.#images.values()];
+  }
+
   load(path: string): DomainDefinition {
     if (path === "") throw internalError("mismatched header magic");
     const found = this.#images.get(path);

@@ -16,6 +16,9 @@ const LOOKING = /^(none|read|getattr|search_.*|detect_storage_pools)$/;
 /** Procedures that libvirt lets a read-only connection call although its access rules ask for more. */
 const ALLOWED: ReadonlySet<string> = new Set(["connectBaselineCpu", "domainGetTime", "domainGetFsinfo"]);
 
+/** Calls that make room go on when memory is full. */
+const TAKES_AWAY = /Undefine|Destroy|Delete|Remove|Rollback|Shutdown/;
+
 type AnyProcedure = Procedure<unknown, unknown, "read" | "write" | null>;
 type LooseHandler = (args: unknown, session: Session, call: Call) => unknown;
 
@@ -41,6 +44,7 @@ function bind(daemon: Daemon, name: string, procedure: AnyProcedure, handler: Lo
     return (args: unknown, call: Call): unknown => handler(args, daemon.session(call.client), call);
   }
   const writes = isWrite(name, procedure);
+  const adds = writes && !TAKES_AWAY.test(name);
   return (args: unknown, call: Call): unknown => {
     const session = daemon.session(call.client);
     // Reading it refuses calls that come too early.
@@ -48,6 +52,7 @@ function bind(daemon: Daemon, name: string, procedure: AnyProcedure, handler: Lo
     if (writes && session.readOnly) {
       throw failure(Code.OPERATION_DENIED, apiDomain(api), `read only access prevents ${api}`);
     }
+    if (adds) session.admit();
     if (handler === undefined) throw failure(Code.NO_SUPPORT, apiDomain(api), api);
     return handler(args, session, call);
   };

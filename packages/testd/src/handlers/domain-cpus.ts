@@ -26,6 +26,8 @@ const MAPS_MOST = 8_388_608;
 const MAP_MOST = 2048;
 const CPU_STATS_MOST = 2048;
 const VCPU_RUNNING = 1;
+/** virTypedParameterFlags: the caller can take texts. */
+const STRING_OKAY = 4;
 
 /** Which CPUs of the host a domain's threads run on. */
 export const domainCpuHandlers: SessionHandlers = {
@@ -66,7 +68,7 @@ export const domainCpuHandlers: SessionHandlers = {
     for (const definition of domainOf(session, dom).affected(flags)) pinEmulator(definition, cpus);
   },
   domainGetCpuStats: ({ dom, nparams, startCpu, ncpus, flags }, session) => {
-    onlyFlags(flags, 0, "testDomainGetCPUStats");
+    onlyFlags(flags, STRING_OKAY, "testDomainGetCPUStats");
     if (nparams > CPU_STATS_MOST || ncpus > VCPUS_MOST) throw failure(Code.RPC, From.RPC, "ncpus * nparams > maximum");
     const domain = domainOf(session, dom);
     const vcpus = currentVcpus(domain.running());

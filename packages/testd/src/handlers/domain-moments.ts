@@ -3,7 +3,7 @@ import type {
   RemoteNonnullDomainCheckpoint,
   RemoteNonnullDomainSnapshot,
 } from "@virnet/libvirt/remote";
-import { createCheckpoint, formatCheckpoint, requireCheckpoint } from "../domain/checkpoint.ts";
+import { CheckpointCreate, createCheckpoint, formatCheckpoint, requireCheckpoint } from "../domain/checkpoint.ts";
 import type { Domain } from "../domain/domain.ts";
 import type { Moment, MomentTree } from "../domain/moment-tree.ts";
 import {
@@ -19,7 +19,7 @@ import { badArgument, Code, From, failure, onlyFlags } from "../failure.ts";
 import { oneOf } from "../filter.ts";
 import type { Session } from "../session.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
-import { bit, domainOf, domainRef, listed, upTo } from "./wire.ts";
+import { bit, domainOf, listed, upTo } from "./wire.ts";
 
 /** virDomainSnapshotListFlags; checkpoints have fewer, with the same numbers for roots, descendants and leaves. */
 const List = {
@@ -52,10 +52,12 @@ const NAMES = { argument: "maxnames", name: "REMOTE_DOMAIN_SNAPSHOT_LIST_MAX", m
 /** Snapshots: what a domain was and can be again. */
 export const snapshotHandlers: SessionHandlers = {
   domainSnapshotCreateXml: ({ dom, xmlDesc, flags }, session) => {
-    requireRedefine(flags);
+    requireRedefine(flags, CURRENT_NEEDS_REDEFINE);
     onlyFlags(flags, CREATE_SNAPSHOT, "testDomainSnapshotCreateXML");
     const domain = domainOf(session, dom);
-    return { snap: momentRef(domain, createSnapshot(session.hypervisor, domain, xmlDesc, flags)) };
+    const snapshot = createSnapshot(session.hypervisor, domain, xmlDesc, flags);
+    const halted = (flags & SnapshotCreate.HALT) !== 0 && !domain.active;
+    return { snap: momentRef(halted ? { ...dom, id: -1 } : dom, snapshot) };
   },
   domainSnapshotGetXmlDesc: ({ snap, flags }, session) => {
     onlyFlags(flags, XML_SECURE, "testDomainSnapshotGetXMLDesc");
@@ -70,7 +72,7 @@ export const snapshotHandlers: SessionHandlers = {
   },
   domainListAllSnapshots: ({ dom, needResults, flags }, session) => {
     const domain = domainOf(session, dom);
-    const found = snapshots(domain, flags, "testDomainListAllSnapshots").map((each) => momentRef(domain, each));
+    const found = snapshots(domain, flags, "testDomainListAllSnapshots").map((each) => momentRef(dom, each));
     const { results, ret } = listed(found, needResults);
     return { snapshots: results, ret };
   },
@@ -83,10 +85,9 @@ export const snapshotHandlers: SessionHandlers = {
     };
   },
   domainSnapshotListAllChildren: ({ snapshot, needResults, flags }, session) => {
-    const domain = domainOf(session, snapshot.dom);
     const found = children(session, snapshot, flags, "testDomainSnapshotListAllChildren");
     const { results, ret } = listed(
-      found.map((each) => momentRef(domain, each)),
+      found.map((each) => momentRef(snapshot.dom, each)),
       needResults,
     );
     return { snapshots: results, ret };
@@ -94,7 +95,7 @@ export const snapshotHandlers: SessionHandlers = {
   domainSnapshotLookupByName: ({ dom, name, flags }, session) => {
     onlyFlags(flags, 0, "testDomainSnapshotLookupByName");
     const domain = domainOf(session, dom);
-    return { snap: momentRef(domain, requireSnapshot(domain, name)) };
+    return { snap: momentRef(dom, requireSnapshot(domain, name)) };
   },
   domainHasCurrentSnapshot: ({ dom, flags }, session) => {
     onlyFlags(flags, 0, "testDomainHasCurrentSnapshot");
@@ -107,7 +108,7 @@ export const snapshotHandlers: SessionHandlers = {
     if (current === null) {
       throw failure(Code.NO_DOMAIN_SNAPSHOT, From.TEST, "the domain does not have a current snapshot");
     }
-    return { snap: momentRef(domain, current) };
+    return { snap: momentRef(dom, current) };
   },
   domainSnapshotGetParent: ({ snap, flags }, session) => {
     onlyFlags(flags, 0, "testDomainSnapshotGetParent");
@@ -116,7 +117,7 @@ export const snapshotHandlers: SessionHandlers = {
     if (parent === null) {
       throw failure(Code.NO_DOMAIN_SNAPSHOT, From.TEST, `snapshot '${snap.name}' does not have a parent`);
     }
-    return { snap: momentRef(domain, parent) };
+    return { snap: momentRef(snap.dom, parent) };
   },
   domainSnapshotIsCurrent: ({ snap, flags }, session) => {
     onlyFlags(flags, 0, "testDomainSnapshotIsCurrent");
@@ -151,9 +152,10 @@ export const snapshotHandlers: SessionHandlers = {
 /** Checkpoints: points from which changes to disks are tracked. */
 export const checkpointHandlers: SessionHandlers = {
   domainCheckpointCreateXml: ({ dom, xmlDesc, flags }, session) => {
+    requireRedefine(flags, VALIDATE_NEEDS_REDEFINE);
     onlyFlags(flags, CREATE_CHECKPOINT, "testDomainCheckpointCreateXML");
     const domain = domainOf(session, dom);
-    return { checkpoint: momentRef(domain, createCheckpoint(domain, xmlDesc, flags)) };
+    return { checkpoint: momentRef(dom, createCheckpoint(domain, xmlDesc, flags)) };
   },
   domainCheckpointGetXmlDesc: ({ checkpoint, flags }, session) => {
     onlyFlags(flags, XML_SECURE | XML_NO_DOMAIN | XML_SIZE, "testDomainCheckpointGetXMLDesc");
@@ -166,7 +168,7 @@ export const checkpointHandlers: SessionHandlers = {
     const from = (flags & List.ROOTS) !== 0 ? domain.checkpoints.roots() : domain.checkpoints.all();
     const found = from.filter((each) => matchesLeaves(domain.checkpoints, each, flags));
     const { results, ret } = listed(
-      found.map((each) => momentRef(domain, each)),
+      found.map((each) => momentRef(dom, each)),
       needResults,
     );
     return { checkpoints: results, ret };
@@ -179,7 +181,7 @@ export const checkpointHandlers: SessionHandlers = {
       (flags & List.DESCENDANTS) !== 0 ? domain.checkpoints.descendants(name) : domain.checkpoints.children(name);
     const found = below.filter((each) => matchesLeaves(domain.checkpoints, each, flags));
     const { results, ret } = listed(
-      found.map((each) => momentRef(domain, each)),
+      found.map((each) => momentRef(checkpoint.dom, each)),
       needResults,
     );
     return { checkpoints: results, ret };
@@ -187,7 +189,7 @@ export const checkpointHandlers: SessionHandlers = {
   domainCheckpointLookupByName: ({ dom, name, flags }, session) => {
     onlyFlags(flags, 0, "testDomainCheckpointLookupByName");
     const domain = domainOf(session, dom);
-    return { checkpoint: momentRef(domain, requireCheckpoint(domain, name)) };
+    return { checkpoint: momentRef(dom, requireCheckpoint(domain, name)) };
   },
   domainCheckpointGetParent: ({ checkpoint, flags }, session) => {
     onlyFlags(flags, 0, "testDomainCheckpointGetParent");
@@ -196,7 +198,7 @@ export const checkpointHandlers: SessionHandlers = {
     if (parent === null) {
       throw failure(Code.NO_DOMAIN_CHECKPOINT, From.TEST, `checkpoint '${checkpoint.name}' does not have a parent`);
     }
-    return { parent: momentRef(domain, parent) };
+    return { parent: momentRef(checkpoint.dom, parent) };
   },
   domainCheckpointDelete: ({ checkpoint, flags }, session) => {
     onlyFlags(flags, DELETE_CHILDREN | DELETE_METADATA_ONLY | DELETE_CHILDREN_ONLY, "testDomainCheckpointDelete");
@@ -205,14 +207,40 @@ export const checkpointHandlers: SessionHandlers = {
   },
 };
 
-function requireRedefine(flags: number): void {
-  if ((flags & SnapshotCreate.CURRENT) === 0 || (flags & SnapshotCreate.REDEFINE) !== 0) return;
-  const text = "Flag 'VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE' is required by flag 'VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT'";
-  throw badArgument(text, "virDomainSnapshotCreateXML", "flags", From.DOMAIN_SNAPSHOT);
+/** A flag that makes sense only for a moment that is put back. */
+interface NeedsRedefine {
+  readonly bit: number;
+  readonly flag: string;
+  readonly redefine: string;
+  readonly api: string;
+  readonly domain: number;
 }
 
-function momentRef(domain: Domain, { name }: Moment): RemoteNonnullDomainSnapshot & RemoteNonnullDomainCheckpoint {
-  const dom: RemoteNonnullDomain = domainRef(domain.handle);
+const CURRENT_NEEDS_REDEFINE: NeedsRedefine = {
+  bit: SnapshotCreate.CURRENT,
+  flag: "VIR_DOMAIN_SNAPSHOT_CREATE_CURRENT",
+  redefine: "VIR_DOMAIN_SNAPSHOT_CREATE_REDEFINE",
+  api: "virDomainSnapshotCreateXML",
+  domain: From.DOMAIN_SNAPSHOT,
+};
+const VALIDATE_NEEDS_REDEFINE: NeedsRedefine = {
+  bit: CheckpointCreate.REDEFINE_VALIDATE,
+  flag: "VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE_VALIDATE",
+  redefine: "VIR_DOMAIN_CHECKPOINT_CREATE_REDEFINE",
+  api: "virDomainCheckpointCreateXML",
+  domain: From.DOMAIN_CHECKPOINT,
+};
+
+function requireRedefine(flags: number, { bit: asked, flag, redefine, api, domain }: NeedsRedefine): void {
+  if ((flags & asked) === 0 || (flags & SnapshotCreate.REDEFINE) !== 0) return;
+  throw badArgument(`Flag '${redefine}' is required by flag '${flag}'`, api, "flags", domain);
+}
+
+/** The domain in a reference is the caller's own, whatever has become of its id since. */
+function momentRef(
+  dom: RemoteNonnullDomain,
+  { name }: Moment,
+): RemoteNonnullDomainSnapshot & RemoteNonnullDomainCheckpoint {
   return { name, dom };
 }
 

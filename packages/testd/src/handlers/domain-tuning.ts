@@ -53,11 +53,12 @@ export const domainTuningHandlers: SessionHandlers = {
   },
   domainSetMemoryParameters: ({ dom, params, flags }, session) => {
     checkParams(params, MEMORY_TYPES);
+    exclusiveImpact(flags, "virDomainObjGetOneDefState", From.DOMAIN);
     change(domainOf(session, dom), flags, "testDomainSetMemoryParameters", (each) => setMemoryParams(each, params));
   },
   domainGetBlkioParameters: ({ dom, nparams, flags }, session) => {
     const definition = asked(domainOf(session, dom), flags, "virDomainGetBlkioParameters");
-    return paramsReply(readable(blkioParams(definition), flags), nparams);
+    return reply(blkioParams(definition), nparams, flags);
   },
   domainSetBlkioParameters: ({ dom, params, flags }, session) => {
     checkParams(params, BLKIO_TYPES);
@@ -65,7 +66,7 @@ export const domainTuningHandlers: SessionHandlers = {
   },
   domainGetNumaParameters: ({ dom, nparams, flags }, session) => {
     const definition = asked(domainOf(session, dom), flags, "virDomainGetNumaParameters");
-    return paramsReply(readable(numaParams(definition), flags), nparams);
+    return reply(numaParams(definition), nparams, flags);
   },
   domainSetNumaParameters: ({ dom, params, flags }, session) => {
     checkParams(params, NUMA_TYPES);
@@ -78,10 +79,12 @@ export const domainTuningHandlers: SessionHandlers = {
   },
   domainGetBlockIoTune: ({ dom, disk, nparams, flags }, session) => {
     const api = "virDomainGetBlockIoTune";
+    // The number of parameters is the same for every disk, so that question may leave the disk out.
+    if (nparams === 0) return { params: [], nparams: Object.keys(IO_TUNE_TYPES).length };
     if (disk === null) throw badArgument(`disk in ${api} must not be NULL`, api, "disk");
-    const found = diskIn(asked(domainOf(session, dom), flags, api), disk);
-    const all = ioTuneParams(found);
-    return nparams === 0 ? { params: [], nparams: all.length } : paramsReply(readable(all, flags), nparams);
+    const found = findDisk(asked(domainOf(session, dom), flags, api), disk);
+    if (found === null) throw invalidArgument(`disk '${disk}' was not found in the domain config`);
+    return reply(ioTuneParams(found), nparams, flags);
   },
   domainSetBlockIoTune: ({ dom, disk, params, flags }, session) => {
     checkParams(params, IO_TUNE_TYPES);
@@ -125,13 +128,18 @@ function change(domain: Domain, flags: number, api: string, apply: (definition: 
   for (const definition of domain.affected(flags)) apply(definition);
 }
 
-function readable(params: readonly RemoteTypedParam[], flags: number): RemoteTypedParam[] {
-  return params.filter(({ value }) => value.type !== 7 || (flags & STRING_OKAY) !== 0);
+/** Callers that can't take texts are told of them in the number only. */
+function reply(all: readonly RemoteTypedParam[], nparams: number, flags: number) {
+  if (nparams === 0) return paramsReply(all, 0);
+  return paramsReply(
+    all.filter(({ value }) => value.type !== 7 || (flags & STRING_OKAY) !== 0),
+    nparams,
+  );
 }
 
 function diskIn(definition: DomainDefinition, name: string): XmlElement {
   const found = findDisk(definition, name);
-  if (found === null) throw invalidArgument(`disk '${name}' was not found in the domain config`);
+  if (found === null) throw invalidArgument(`missing persistent configuration for disk '${name}'`);
   return found;
 }
 

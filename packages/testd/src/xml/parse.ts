@@ -4,11 +4,12 @@ import { type XmlElement } from "./element.ts";
 
 /** What a document may be at most; a daemon reads what strangers send. */
 const LIMITS = {
+  /** Characters. A machine with a thousand devices takes half of it. */
+  length: 1_048_576,
   /** libxml2's own limit of nesting, beyond which its readers give up as well. */
   depth: 256,
-  /** A description of a machine with thousands of devices fits; memory for a hostile one stays in tens of MiB. */
-  elements: 100_000,
-  attributes: 200_000,
+  /** Elements and attributes together, which weigh much more in memory than in the document. */
+  nodes: 20_000,
 } as const;
 
 /** What is being read, for the texts of errors. */
@@ -28,13 +29,16 @@ export function parseXml(text: string, root: string, kind: XmlKind): XmlElement 
 
 /** Reads a document, whatever its root. */
 export function parseAnyXml(text: string, kind: XmlKind): XmlElement {
+  if (text.length > LIMITS.length) throw syntaxError("", kind, { line: 1, column: 0 }, TOO_LARGE);
   const builder = new TreeBuilder();
   const parser = new SaxesParser<{ xmlns: false; position: true }>({ xmlns: false, position: true });
   const complain = (what: string): never => {
     throw syntaxError(text, kind, { line: parser.line, column: parser.column }, what);
   };
-  parser.on("error", (error) => complain(reason(error.message, builder)));
-  parser.on("opentag", (tag) => builder.open(tag.name, tag.attributes) ?? complain("Document is too large"));
+  parser.on("error", (error) => complain(reason(error.message, builder, text.slice(0, parser.position))));
+  parser.on("opentag", ({ name, attributes }) => {
+    if (!builder.open(name, attributes, parser.line)) complain(TOO_LARGE);
+  });
   parser.on("text", (piece) => builder.text(piece));
   parser.on("cdata", (piece) => builder.text(piece));
   parser.on("closetag", () => builder.close());
@@ -43,37 +47,42 @@ export function parseAnyXml(text: string, kind: XmlKind): XmlElement {
   return builder.root ?? complain("Document is empty");
 }
 
+/** An element whose end is still to come. */
+interface OpenTag {
+  readonly element: XmlElement;
+  readonly name: string;
+  readonly line: number;
+}
+
 /** Builds the tree while the parser goes, without recursion: depth is the sender's choice. */
 class TreeBuilder {
   root: XmlElement | null = null;
-  readonly #open: XmlElement[] = [];
-  #elements = 0;
-  #attributes = 0;
+  lastClosed: OpenTag | null = null;
+  readonly #open: OpenTag[] = [];
+  #nodes = 0;
 
-  /** False-like (`undefined`) when the document exceeds a limit. */
-  open(name: string, attributes: Readonly<Record<string, string>>): true | undefined {
-    const entry: XmlElement = { name, attributes: new Map(Object.entries(attributes)), children: [] };
-    this.#elements += 1;
-    this.#attributes += entry.attributes.size;
-    if (this.#elements > LIMITS.elements || this.#attributes > LIMITS.attributes) return undefined;
-    if (this.#open.length >= LIMITS.depth) return undefined;
-    this.#open.at(-1)?.children.push(entry);
-    this.root ??= entry;
-    this.#open.push(entry);
+  /** False when the document exceeds a limit. */
+  open(name: string, attributes: Readonly<Record<string, string>>, line: number): boolean {
+    const element: XmlElement = { name, attributes: new Map(Object.entries(attributes)), children: [] };
+    this.#nodes += 1 + element.attributes.size;
+    if (this.#nodes > LIMITS.nodes || this.#open.length >= LIMITS.depth) return false;
+    this.innermost?.element.children.push(element);
+    this.root ??= element;
+    this.#open.push({ element, name, line });
     return true;
   }
 
   text(piece: string): void {
-    this.#open.at(-1)?.children.push(piece);
+    this.innermost?.element.children.push(piece);
   }
 
   close(): void {
-    const closed = this.#open.pop();
-    if (closed !== undefined) dropLayout(closed);
+    this.lastClosed = this.#open.pop() ?? null;
+    if (this.lastClosed !== null) dropLayout(this.lastClosed.element);
   }
 
-  get innermost(): string | null {
-    return this.#open.at(-1)?.name ?? null;
+  get innermost(): OpenTag | null {
+    return this.#open.at(-1) ?? null;
   }
 }
 
@@ -86,18 +95,35 @@ function dropLayout(at: XmlElement): void {
 }
 
 /** The parser's complaint in the words that users of libvirt know, where there are such. */
-function reason(message: string, builder: TreeBuilder): string {
+function reason(message: string, builder: TreeBuilder, read: string): string {
   const text = message.replace(/^\d+:\d+: /, "").replace(/\.$/, "");
-  if (text.startsWith("unclosed tag")) return `Premature end of data in tag ${builder.innermost ?? "?"}`;
-  if (text === "document must contain a root element") return "Document is empty";
+  const { innermost, lastClosed } = builder;
+  if (text.startsWith("unclosed tag")) return `Premature end of data in tag ${told(innermost)}`;
+  if (text === "document must contain a root element") return noRoot(read);
   if (text === "text data outside of root node") {
-    return builder.root === null ? "Start tag expected, '<' not found" : "Extra content at the end of the document";
+    return builder.root === null ? "Start tag expected, '<' not found" : EXTRA_CONTENT;
   }
-  if (text === "documents may contain only one root") return "Extra content at the end of the document";
-  if (text.startsWith("unexpected close tag") || text.startsWith("unmatched closing tag"))
-    return `Opening and ending tag mismatch: ${builder.innermost ?? "?"}`;
+  if (text === "documents may contain only one root") return EXTRA_CONTENT;
+  if (text.startsWith("unexpected close tag")) {
+    return `Opening and ending tag mismatch: ${told(lastClosed)} and ${innermost?.name ?? "?"}`;
+  }
+  if (text.startsWith("unmatched closing tag")) return `Opening and ending tag mismatch: ${told(innermost)}`;
   if (text === "unquoted attribute value") return "AttValue: \" or ' expected";
+  if (text === "undefined entity") return `Entity '${/&([^&;\s]*);?$/.exec(read)?.[1] ?? "?"}' not defined`;
   return text;
+}
+
+const TOO_LARGE = "Document is too large";
+const EXTRA_CONTENT = "Extra content at the end of the document";
+
+function noRoot(read: string): string {
+  const start = /^\s*<([^\s<>/]+)/.exec(read)?.[1];
+  if (start !== undefined) return `Couldn't find end of Start Tag ${start} line ${read.split("\n").length}`;
+  return read.trim() === "" ? "Document is empty" : "Start tag expected, '<' not found";
+}
+
+function told(tag: OpenTag | null): string {
+  return tag === null ? "?" : `${tag.name} line ${tag.line}`;
 }
 
 function syntaxError(text: string, kind: XmlKind, at: { line: number; column: number }, what: string): Error {
