@@ -20,7 +20,7 @@ void echo.watch(undefined, { signal });
 void (echo.watch() satisfies Promise<void>);
 
 // @ts-expect-error -- no such procedure
-void echo.sya({ text: "", repeat: 1 });
+void echo.sya;
 // @ts-expect-error -- say has arguments
 void echo.say();
 // @ts-expect-error -- nothing is no argument

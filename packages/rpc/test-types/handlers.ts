@@ -51,11 +51,11 @@ server.add(Echo, { say: () => ({}) });
 // @ts-expect-error -- nothing is no result
 server.add(Echo, { say() {} });
 // @ts-expect-error -- the arguments have no such field
-server.add(Echo, { say: ({ txt }) => ({ lines: [txt] }) });
+server.add(Echo, { say: ({ txt }) => ({ lines: [String(txt)] }) });
 // @ts-expect-error -- repeat is a number
 server.add(Echo, { say: ({ repeat }: { repeat: string }) => ({ lines: [repeat] }) });
 // @ts-expect-error -- a call has no stream unless its procedure has
-server.add(Echo, { say: (_, { stream }) => ({ lines: [stream] }) });
+server.add(Echo, { say: (_, { stream }) => ({ lines: [String(stream)] }) });
 // @ts-expect-error -- a handler is a function
 server.add(Echo, { say: { lines: [] } });
 // @ts-expect-error -- a void procedure gives nothing back

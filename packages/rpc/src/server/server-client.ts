@@ -72,8 +72,7 @@ export class ServerClient {
       limits,
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
-        // As libvirtd does: who sends no more has gone. Answers that are ready still leave.
-        ended: () => this.#connection.end(),
+        ended: () => this.#peerEnded(),
         closed: (error) => this.#finish(error),
       },
     });
@@ -155,6 +154,12 @@ export class ServerClient {
       this.#connection.release();
       this.#endWhenIdle();
     });
+  }
+
+  /** As libvirtd does: who sends no more has gone. Answers that are ready still leave; no further call is begun. */
+  #peerEnded(): void {
+    this.#connection.hold();
+    this.#connection.end();
   }
 
   #leave(): void {

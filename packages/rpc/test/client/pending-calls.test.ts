@@ -3,13 +3,15 @@ import { type PendingCall, PendingCalls } from "../../src/client/pending-calls.t
 import { Echo } from "../helpers/echo.ts";
 
 function call(rejected: unknown[] = []): PendingCall {
-  return {
+  const pending = {
     program: Echo,
     procedure: Echo.procedures.say,
+    wire: undefined,
     resolve: () => {},
-    reject: (reason) => rejected.push(reason),
+    reject: (reason: unknown) => rejected.push(reason),
     off: () => {},
   };
+  return pending;
 }
 
 describe("serials", () => {

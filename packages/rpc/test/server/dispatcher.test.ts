@@ -132,6 +132,16 @@ describe("odd input (libvirt-rpc §1.9)", () => {
   );
 });
 
+/** Handlers that reject with what only bad code rejects with. */
+const rejecting = (value: unknown): Handlers<EchoProcedures> => ({ say: () => Promise.reject(value) });
+
+/** Handlers that throw what only bad code throws. */
+const throwing = (value: unknown): Handlers<EchoProcedures> => ({
+  say() {
+    throw value as Error;
+  },
+});
+
 describe("a handler", () => {
   it("may answer at once or later", async () => {
     const later = deferred<EchoSayRet>();
@@ -176,35 +186,11 @@ describe("a handler", () => {
 
   const bug = new TypeError("secret: password");
   it.each<[string, unknown, Handlers<EchoProcedures>]>([
-    [
-      "throws an error",
-      bug,
-      {
-        say() {
-          throw bug;
-        },
-      },
-    ],
+    ["throws an error", bug, throwing(bug)],
     ["rejects", bug, { say: () => Promise.reject(bug) }],
-    [
-      "throws no error at all",
-      "text",
-      {
-        say() {
-          throw "text";
-        },
-      },
-    ],
-    ["rejects with nothing", undefined, { say: () => Promise.reject(undefined) }],
-    [
-      "throws nothing",
-      undefined,
-      {
-        say() {
-          throw undefined;
-        },
-      },
-    ],
+    ["throws no error at all", "text", throwing("text")],
+    ["rejects with nothing", undefined, rejecting(undefined)],
+    ["throws nothing", undefined, throwing(undefined)],
   ])("that %s is an internal error to the peer and told to the server's owner", async (_, error, handlers) => {
     const { peer, client, failures } = served(handlers);
     peer.send(frame(sayCall, sayArgs("")));

@@ -3,7 +3,12 @@ import { serverLimits } from "../../src/server/limits.ts";
 
 describe("serverLimits", () => {
   it("are libvirtd's unless given", () => {
-    expect(serverLimits()).toEqual({ clientRequests: 5, clients: 5000, queuedBytes: 16_777_216, frame: 33_554_436 });
+    expect(serverLimits()).toMatchObject({
+      clientRequests: 5,
+      clients: 5000,
+      queuedBytes: 16_777_216,
+      frame: 33_554_436,
+    });
     expect(serverLimits({ clients: 1, frame: 28 })).toMatchObject({ clients: 1, frame: 28, clientRequests: 5 });
   });
 

@@ -5,7 +5,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, assert, beforeEach, describe, expect, it } from "vitest";
 import { type ListenAddress, type Listener, type ListenOptions, listen } from "../../src/transport/listen.ts";
-import { readBuffer } from "../../src/transport/node-socket.ts";
+import { acceptSocket, readBuffer } from "../../src/transport/node-socket.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
 import { spawnCompiled } from "../helpers/compiled.ts";
@@ -27,13 +27,18 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const accept = (transport: Transport): void => void accepted.push({ transport, heard: new Heard(transport) });
+
 async function listening(address: ListenAddress, options: Partial<ListenOptions> = {}): Promise<Listener[]> {
-  const made = await listen(address, {
-    readBuffer: readBuffer(),
-    accept: (transport) => accepted.push({ transport, heard: new Heard(transport) }),
-    error: (error) => expect.unreachable(error.message),
+  const buffer = readBuffer();
+  const all = {
+    readBuffer: buffer,
+    accept,
+    admit: (socket: net.Socket) => accept(acceptSocket(socket, buffer)),
+    error: (error: ConnectionError) => expect.unreachable(error.message),
     ...options,
-  });
+  };
+  const made = await listen(address, all);
   listeners.push(...made);
   return made;
 }
@@ -305,7 +310,10 @@ describe("a descriptor", () => {
          ended: () => transport.end(),
          closed: () => process.exit(0),
        });
-       const [listener] = await listen({ fd: 3 }, { readBuffer: new Uint8Array(65536), accept, error() {} });
+       const { acceptSocket } = await load("transport/node-socket.js");
+       const readBuffer = new Uint8Array(65536);
+       const admit = (socket) => accept(acceptSocket(socket, readBuffer));
+       const [listener] = await listen({ fd: 3 }, { readBuffer, accept, admit, error() {} });
        console.log(JSON.stringify(listener.endpoint));`,
       ["ignore", "pipe", "inherit", fd],
     );
