@@ -5,6 +5,9 @@ import { ErrorCode, ErrorDomain, ErrorLevel } from "../protocol/error-code.ts";
 import { VirNetMessageError } from "../protocol/gen/net.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { errorFromWire, errorToWire, RpcError } from "../protocol/rpc-error.ts";
+import { ClientWire } from "../stream/client-wire.ts";
+import { RpcStream } from "../stream/rpc-stream.ts";
+import { StreamTable } from "../stream/stream-table.ts";
 import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
@@ -17,7 +20,13 @@ import { EventHub, type EventOptions, type EventStream } from "./event-hub.ts";
 import type { ClientCall, ClientInterceptor, SendCall } from "./interceptor.ts";
 import { type ClientLimits, clientLimits } from "./limits.ts";
 import { type PendingCall, PendingCalls } from "./pending-calls.ts";
-import { type CallOptions, type ProgramClient, programClient } from "./program-client.ts";
+import {
+  type CallResult,
+  type OptionsOf,
+  type ProgramClient,
+  programClient,
+  type StreamOptions,
+} from "./program-client.ts";
 
 export interface ClientOptions {
   readonly limits?: Partial<ClientLimits>;
@@ -41,7 +50,8 @@ export class Client {
   readonly remote: Endpoint;
   readonly #connection: Connection;
   readonly #limits: ClientLimits;
-  readonly #calls = new PendingCalls();
+  readonly #streams: StreamTable<ClientWire>;
+  readonly #calls = new PendingCalls(0, (serial) => this.#streams.has(serial));
   readonly #gate = new CallGate(() => this.#isFull());
   readonly #send: SendCall;
   readonly #events = new EventHub();
@@ -64,9 +74,15 @@ export class Client {
       limits: this.#limits,
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
+        partial: (header) => this.#streams.partial(header),
         ended: () => this.#connection.fail(new ConnectionError("the server closed the connection", "eof")),
         closed: (error) => this.#finish(error),
       },
+    });
+    this.#streams = new StreamTable({
+      port: this.#connection,
+      bytes: this.#limits.streamBytes,
+      callsWait: () => this.#calls.size > 0,
     });
     this.#connection.start();
   }
@@ -79,6 +95,11 @@ export class Client {
   /** Calls that wait to be sent, as enough are on their way. */
   get waiting(): number {
     return this.#gate.size;
+  }
+
+  /** Streams, those included whose end the server has yet to confirm. */
+  get streams(): number {
+    return this.#streams.size;
   }
 
   /** Replies that came after their caller had gone, and were dropped. */
@@ -101,16 +122,19 @@ export class Client {
   /**
    * One call. Waits while too many are on their way. Rejects with {@link RpcError} when the server says no,
    * {@link ConnectionError} when the connection ends first, `XdrError` when the reply is broken, `TypeError` or
-   * `RangeError` for arguments that can't be sent, and the signal's reason.
+   * `RangeError` for arguments that can't be sent, and the signal's reason. A procedure that opens a stream gives that
+   * too; the stream takes in what comes from the moment the call is sent.
    */
-  call<Args, Ret>(
+  call<Args, Ret, Stream extends StreamDirection | null>(
     program: Program<object>,
-    procedure: Procedure<Args, Ret, StreamDirection | null>,
+    procedure: Procedure<Args, Ret, Stream>,
     args: Args,
-    options?: CallOptions,
-  ): Promise<Ret> {
-    // The reply is decoded by this procedure's own codec, so what comes is a Ret.
-    return this.#send({ program, procedure, args, signal: options?.signal }) as Promise<Ret>;
+    options?: OptionsOf<Stream>,
+  ): Promise<CallResult<Ret, Stream>> {
+    // What can be said about calls that open streams includes all that can be said about others.
+    const { signal, sparse = false }: StreamOptions = options ?? {};
+    // The reply is decoded by this procedure's own codec, so what comes is a Ret, and a stream where one is opened.
+    return this.#send({ program, procedure, args, signal, sparse }) as Promise<CallResult<Ret, Stream>>;
   }
 
   /** Events of one kind, kept from now on and not from the first `next()`. */
@@ -142,6 +166,8 @@ export class Client {
     return new Promise((resolve, reject) => {
       if (this.#end !== undefined) throw this.#end;
       call.signal?.throwIfAborted();
+      if (call.procedure.stream !== null && this.#streams.size >= this.#limits.streams)
+        throw tooManyStreams(this.#limits);
       if (this.#gate.isOpen) this.#begin(call, resolve, reject);
       else this.#wait(call, resolve, reject);
     });
@@ -151,9 +177,23 @@ export class Client {
   #begin(call: ClientCall, resolve: (ret: unknown) => void, reject: (reason: unknown) => void): void {
     const { program, procedure, args, signal } = call;
     const serial = this.#calls.reserve();
-    this.#connection.send(callHeader(program, procedure.number, serial), procedure.args, args, procedure.name);
+    const header = callHeader(program, procedure.number, serial);
+    this.#connection.send(header, procedure.args, args, procedure.name);
     const off = signal === undefined ? nothing : onAbort(signal, (reason) => this.#abandon(serial, reason));
-    this.#calls.open(serial, { program, procedure, resolve, reject, off });
+    // In the table before the call leaves: data may come before the reply.
+    const wire = procedure.stream === null ? undefined : this.#openStream(header, call);
+    this.#calls.open(serial, { program, procedure, wire, resolve, reject, off });
+    if (this.#streams.intake.isHolding) this.#streams.intake.update();
+  }
+
+  #openStream(header: MessageHeader, { signal, sparse = false }: ClientCall): ClientWire {
+    const { program, version, procedure, serial } = header;
+    const core = this.#streams.core({ program, version, procedure, serial }, () => off());
+    const forget = (): void => this.#streams.remove(wire);
+    const wire = new ClientWire({ core, port: this.#connection, isSparse: sparse, forget });
+    const off = onAbort(signal, (reason) => void wire.abort(reason));
+    this.#streams.add(wire);
+    return wire;
   }
 
   #wait(call: ClientCall, resolve: (ret: unknown) => void, reject: (reason: unknown) => void): void {
@@ -193,8 +233,7 @@ export class Client {
         return this.#events.take(header, bytes, start, end);
       case MessageType.STREAM:
       case MessageType.STREAM_HOLE:
-        // Late packets of a stream that is no more are normal (F048).
-        return;
+        return this.#streams.take(header, bytes, start, end);
       default:
         throw protocolError(`a message of type ${header.type}, which a server does not send`, header);
     }
@@ -204,7 +243,7 @@ export class Client {
   #settle(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
     const call = this.#calls.get(header.serial);
     if (call === undefined || call.program.number !== header.program || call.program.version !== header.version) {
-      if (call === undefined && this.#calls.takeLate(header.serial)) return;
+      if (call === undefined && this.#takeUnawaited(header, bytes, start, end)) return;
       throw protocolError("a reply that nobody waits for", header);
     }
     if (call.procedure.number !== header.procedure) {
@@ -213,12 +252,24 @@ export class Client {
     this.#calls.settle(header.serial);
     call.off();
     try {
-      call.resolve(result(call, header, bytes, start, end));
+      call.resolve(outcome(call, header, bytes, start, end));
     } catch (error) {
       call.reject(error);
       if (error instanceof ConnectionError) throw error;
     }
     this.#admit();
+  }
+
+  /** A reply to a call that was given up, or the one by which libvirtd ends a stream after a bad hole (libvirt-rpc §1.6). */
+  #takeUnawaited(header: MessageHeader, bytes: Uint8Array, start: number, end: number): boolean {
+    const wire = this.#streams.get(header);
+    const isLate = this.#calls.takeLate(header.serial);
+    const isError = header.status !== MessageStatus.OK;
+    if (isLate && isError) wire?.refused(undefined);
+    else if (isLate) wire?.opened();
+    else if (wire !== undefined && isError) wire.takeError(bytes, start, end);
+    else return false;
+    return true;
   }
 
   #abandon(serial: number, reason: unknown): void {
@@ -242,6 +293,7 @@ export class Client {
   #rejectAll(reason: ConnectionError): void {
     this.#gate.refuseAll(reason);
     this.#calls.rejectAll(reason);
+    this.#streams.loseAll(reason);
   }
 }
 
@@ -254,6 +306,21 @@ function nothing(): void {}
 function callHeader(program: Program<object>, procedure: number, serial: number): MessageHeader {
   const { number, version } = program;
   return { program: number, version, procedure, type: MessageType.CALL, serial, status: MessageStatus.OK };
+}
+
+/** What the call resolves to. Throws what it rejects with, and ends its stream. */
+function outcome(call: PendingCall, header: MessageHeader, bytes: Uint8Array, start: number, end: number): unknown {
+  const { wire } = call;
+  if (wire === undefined) return result(call, header, bytes, start, end);
+  if (header.status === MessageStatus.OK) wire.opened();
+  try {
+    const ret = result(call, header, bytes, start, end);
+    return { stream: new RpcStream(wire), ret };
+  } catch (error) {
+    if (header.status === MessageStatus.OK) void wire.abort(error);
+    else wire.refused(error);
+    throw error;
+  }
 }
 
 /** The result in a reply. Throws what the call rejects with. */
@@ -272,6 +339,10 @@ function sayUnsupported(error: RpcError): RpcError {
   const unknown = error.code === ErrorCode.RPC && error.level === ErrorLevel.ERROR && byRpc;
   if (!unknown || !error.message.startsWith("unknown procedure")) return error;
   return new RpcError(error.message, { ...errorToWire(error), code: ErrorCode.NO_SUPPORT }, { cause: error });
+}
+
+function tooManyStreams({ streams }: ClientLimits): RangeError {
+  return new RangeError(`${streams} streams are open, which is the limit`);
 }
 
 function protocolError(what: string, { program, version, procedure, serial }: MessageHeader): ConnectionError {

@@ -7,9 +7,11 @@ export interface ClientCall {
   readonly procedure: AnyProcedure;
   readonly args: unknown;
   readonly signal: AbortSignal | undefined;
+  /** Of a call that opens a stream: may holes come and go? */
+  readonly sparse?: boolean;
 }
 
-/** Sends a call and gives its result. */
+/** Sends a call and gives its result; that of a call that opens a stream is a `StreamResult`. */
 export type SendCall = (call: ClientCall) => Promise<unknown>;
 
 /**

@@ -1,9 +1,12 @@
 import type { AnyProcedure, Program } from "../program/program.ts";
+import type { ClientWire } from "../stream/client-wire.ts";
 
 /** A call that waits for its reply. */
 export interface PendingCall {
   readonly program: Program<object>;
   readonly procedure: AnyProcedure;
+  /** The stream that the call opens. */
+  readonly wire: ClientWire | undefined;
   readonly resolve: (ret: unknown) => void;
   readonly reject: (reason: unknown) => void;
   /** Takes the listener off the caller's signal. */
@@ -17,12 +20,17 @@ const ABANDONED_LIMIT = 65_536;
 export class PendingCalls {
   readonly #calls = new Map<number, PendingCall>();
   readonly #abandoned = new Set<number>();
+  readonly #isTaken: (serial: number) => boolean;
   #next: number;
   #late = 0;
 
-  /** `first` is the serial of the first call; libvirt's clients begin with 0. */
-  constructor(first = 0) {
+  /**
+   * `first` is the serial of the first call; libvirt's clients begin with 0. `isTaken` tells of serials that others use:
+   * streams keep that of their call.
+   */
+  constructor(first = 0, isTaken: (serial: number) => boolean = no) {
     this.#next = first;
+    this.#isTaken = isTaken;
   }
 
   /** Calls that wait. */
@@ -38,7 +46,7 @@ export class PendingCalls {
   /** A serial that no other call has: from 0, one more each time, around at 2^32 (F019). */
   reserve(): number {
     let serial = this.#next;
-    while (this.#calls.has(serial) || this.#abandoned.has(serial)) serial = (serial + 1) >>> 0;
+    while (this.#calls.has(serial) || this.#abandoned.has(serial) || this.#isTaken(serial)) serial = (serial + 1) >>> 0;
     this.#next = (serial + 1) >>> 0;
     return serial;
   }
@@ -83,4 +91,8 @@ export class PendingCalls {
       call.reject(reason);
     }
   }
+}
+
+function no(): boolean {
+  return false;
 }

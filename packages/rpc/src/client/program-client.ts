@@ -1,4 +1,5 @@
 import { type Procedure, type Program, proceduresOf, type StreamDirection } from "../program/program.ts";
+import type { RpcStream } from "../stream/rpc-stream.ts";
 
 /** What may be said about one call besides its arguments. */
 export interface CallOptions {
@@ -6,29 +7,47 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What may be said about a call that opens a stream. */
+export interface StreamOptions extends CallOptions {
+  /** Rejects the call, or aborts the stream that it has opened, for as long as that lives. */
+  readonly signal?: AbortSignal;
+  /** Lets holes come and go. The arguments must carry the procedure's sparse flag, for the server goes by that (F045). */
+  readonly sparse?: boolean;
+}
+
+/** A good reply to a call that opens a stream. */
+export interface StreamResult<Ret> {
+  readonly stream: RpcStream;
+  readonly ret: Ret;
+}
+
+/** What a call resolves to, and what may be said about it: a stream's procedure gives the stream too. */
+export type CallResult<Ret, Stream> = [Stream] extends [null] ? Ret : StreamResult<Ret>;
+export type OptionsOf<Stream> = [Stream] extends [null] ? CallOptions : StreamOptions;
+
 /** The parameters of a procedure's method: a procedure without arguments takes `undefined` or nothing. */
-export type CallParameters<Args> = [Args] extends [void]
-  ? [args?: undefined, options?: CallOptions]
-  : [args: Args, options?: CallOptions];
+export type CallParameters<Args, Options = CallOptions> = [Args] extends [void]
+  ? [args?: undefined, options?: Options]
+  : [args: Args, options?: Options];
 
 /** A program's procedures as methods. */
 export type ProgramClient<P extends object> = {
-  readonly [Name in keyof P]: P[Name] extends Procedure<infer Args, infer Ret, StreamDirection | null>
-    ? (...parameters: CallParameters<Args>) => Promise<Ret>
+  readonly [Name in keyof P]: P[Name] extends Procedure<infer Args, infer Ret, infer Stream>
+    ? (...parameters: CallParameters<Args, OptionsOf<Stream>>) => Promise<CallResult<Ret, Stream>>
     : never;
 };
 
 /** Sends one call of `procedure` and gives its result. */
-export type CallProcedure = <Args, Ret>(
+export type CallProcedure = <Args, Ret, Stream extends StreamDirection | null>(
   program: Program<object>,
-  procedure: Procedure<Args, Ret, StreamDirection | null>,
+  procedure: Procedure<Args, Ret, Stream>,
   args: Args,
-  options?: CallOptions,
-) => Promise<Ret>;
+  options?: OptionsOf<Stream>,
+) => Promise<CallResult<Ret, Stream>>;
 
 /** An object with one method per procedure, made from the program's description: no proxy, no code per procedure. */
 export function programClient<P extends object>(program: Program<P>, call: CallProcedure): ProgramClient<P> {
-  const methods: Record<string, (args: unknown, options?: CallOptions) => Promise<unknown>> = {};
+  const methods: Record<string, (args: unknown, options?: StreamOptions) => Promise<unknown>> = {};
   for (const [name, procedure] of proceduresOf(program)) {
     methods[name] = (args, options) => call(program, procedure, args, options);
   }

@@ -1,7 +1,7 @@
-import { Framer } from "../protocol/framer.ts";
+import { Framer, type PieceSink } from "../protocol/framer.ts";
 import { isKeepAlive, isPing, pongHeader } from "../protocol/keepalive-program.ts";
 import type { ProtocolLimits } from "../protocol/limits.ts";
-import { decodeHeader, HEADER_BYTES, type MessageHeader } from "../protocol/message.ts";
+import { decodeHeader, HEADER_BYTES, type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { type XdrType, XdrVoid } from "../xdr/type.ts";
@@ -15,6 +15,8 @@ export interface ConnectionEvents {
    * here closes the connection with it.
    */
   message(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void;
+  /** A large data packet of a stream comes: who takes its payload piece by piece? Nobody, and it becomes a `message`. */
+  partial?(header: MessageHeader): PieceSink | undefined;
   /** The peer sends no more; it may still read. */
   ended(): void;
   /** Once, and last. */
@@ -47,8 +49,13 @@ export class Connection {
   constructor({ transport, slabs, limits, events }: ConnectionParts) {
     this.#transport = transport;
     this.#events = events;
-    this.#framer = new Framer(limits.frame, (bytes, start, end) => this.#take(bytes, start, end));
-    this.#queue = new SendQueue((bytes, done) => transport.write(bytes, done), slabs, limits);
+    this.#framer = new Framer(
+      limits.frame,
+      (bytes, start, end) => this.#take(bytes, start, end),
+      (bytes, start) => this.#passage(bytes, start),
+    );
+    const writePair = transport.writePair?.bind(transport);
+    this.#queue = new SendQueue((bytes, done) => transport.write(bytes, done), slabs, limits, writePair);
   }
 
   /** Bytes on their way out that the peer's side has not taken yet. */
@@ -67,6 +74,16 @@ export class Connection {
   /** Queues one message for the write at the end of this turn; throws as `SendQueue.push` does. */
   send<T>(header: MessageHeader, type: XdrType<T>, value: T, name: string): void {
     this.#queue.push(header, type, value, name);
+  }
+
+  /** Queues one message of raw bytes, large ones uncopied: see `SendQueue.pushRaw`. */
+  sendRaw(header: MessageHeader, payload: Uint8Array, sent: () => void): void {
+    this.#queue.pushRaw(header, payload, sent);
+  }
+
+  /** Does somebody wait for `whenDrained`? Then what can wait should. */
+  get isDraining(): boolean {
+    return this.#queue.isDraining;
   }
 
   /** Calls `then` once everything queued has been handed to the system, or the connection is gone. */
@@ -121,6 +138,12 @@ export class Connection {
     const header = decodeHeader(bytes, start);
     if (isKeepAlive(header)) this.#keepAlive(header);
     else this.#events.message(header, bytes, start + HEADER_BYTES, end);
+  }
+
+  #passage(bytes: Uint8Array, start: number): PieceSink | undefined {
+    const header = decodeHeader(bytes, start);
+    const isData = header.type === MessageType.STREAM && header.status === MessageStatus.CONTINUE;
+    return isData && !isKeepAlive(header) ? this.#events.partial?.(header) : undefined;
   }
 
   /** Answers a PING at any time; all else of that program is swallowed (libvirt-rpc §1.7). */

@@ -1,11 +1,18 @@
 import type { ProtocolLimits } from "../protocol/limits.ts";
-import { beginFrame, endFrame, type MessageHeader } from "../protocol/message.ts";
+import { beginFrame, endFrame, HEADER_BYTES, type MessageHeader } from "../protocol/message.ts";
 import { encodeInto, type XdrType } from "../xdr/type.ts";
+import { writeWord } from "../xdr/words.ts";
 import type { XdrWriter } from "../xdr/writer.ts";
 import type { SlabPool } from "./slab-pool.ts";
 
 /** Sends `bytes` as they are and calls `done` once they are no longer needed. */
 export type WriteBytes = (bytes: Uint8Array, done: () => void) => void;
+
+/** Sends two pieces, one right after the other, as {@link WriteBytes} sends one. */
+export type WritePair = (head: Uint8Array, body: Uint8Array, done: () => void) => void;
+
+/** Payloads from this size on leave from where they are, uncopied. */
+export const BESIDE_BYTES = 16_384;
 
 /** With so many messages in one turn the first leave at once: the peer works on them while the rest is encoded. */
 const FIRST_PART = 16;
@@ -17,6 +24,7 @@ const FIRST_PART = 16;
  */
 export class SendQueue {
   readonly #write: WriteBytes;
+  readonly #writePair: WritePair;
   readonly #slabs: SlabPool;
   readonly #limits: ProtocolLimits;
   #slab: XdrWriter | undefined;
@@ -24,12 +32,15 @@ export class SendQueue {
   #frames = 0;
   /** With so many the slab leaves before the turn ends. */
   #part = FIRST_PART;
+  /** To be called once the slab of this turn has been sent. */
+  #copied: (() => void)[] = [];
   #inFlight = 0;
   #closed = false;
   #drained: (() => void)[] = [];
 
-  constructor(write: WriteBytes, slabs: SlabPool, limits: ProtocolLimits) {
+  constructor(write: WriteBytes, slabs: SlabPool, limits: ProtocolLimits, writePair?: WritePair) {
     this.#write = write;
+    this.#writePair = writePair ?? oneByOne(write);
     this.#slabs = slabs;
     this.#limits = limits;
   }
@@ -59,6 +70,33 @@ export class SendQueue {
     if (++this.#frames === this.#part) this.#flushPart();
   }
 
+  /** Does somebody wait until everything has left? */
+  get isDraining(): boolean {
+    return this.#drained.length > 0;
+  }
+
+  /**
+   * Queues a message whose payload is `payload` as it is. A large one is not copied and must not change until `sent` is
+   * called; a small one is copied at once. Throws `RangeError` for one beyond the limit. After `close` it does
+   * nothing, and `sent` is not called.
+   */
+  pushRaw(header: MessageHeader, payload: Uint8Array, sent: () => void): void {
+    if (this.#closed) return;
+    const length = HEADER_BYTES + payload.length;
+    if (length > this.#limits.frame) throw new RangeError(`frame of ${length} bytes exceeds ${this.#limits.frame}`);
+    const slab = this.#open();
+    slab.limit = slab.position + length;
+    const start = beginFrame(slab, header);
+    if (payload.length < BESIDE_BYTES) {
+      slab.raw(payload);
+      endFrame(slab, start);
+      this.#copied.push(sent);
+      return;
+    }
+    writeWord(slab.bytes, start, length);
+    this.#flushWith(slab, payload, sent);
+  }
+
   /** Hands what is queued to the transport now instead of at the end of the turn. */
   flush(): void {
     const slab = this.#slab;
@@ -71,7 +109,32 @@ export class SendQueue {
       return;
     }
     this.#inFlight += size;
-    this.#write(slab.written(), () => this.#sent(slab, size));
+    const copied = this.#takeCopied();
+    this.#write(slab.written(), () => {
+      this.#sent(slab, size);
+      for (const sent of copied) sent();
+    });
+  }
+
+  /** Hands over the slab, and `payload` right behind it. */
+  #flushWith(slab: XdrWriter, payload: Uint8Array, sent: () => void): void {
+    this.#slab = undefined;
+    this.#frames = 0;
+    const size = slab.position + payload.length;
+    this.#inFlight += size;
+    const copied = this.#takeCopied();
+    this.#writePair(slab.written(), payload, () => {
+      this.#sent(slab, size);
+      for (const before of copied) before();
+      sent();
+    });
+  }
+
+  #takeCopied(): readonly (() => void)[] {
+    if (this.#copied.length === 0) return none;
+    const copied = this.#copied;
+    this.#copied = [];
+    return copied;
   }
 
   /** Calls `then` once the transport holds nothing of ours any more: at once if so. */
@@ -118,3 +181,14 @@ export class SendQueue {
     for (const then of waiting) then();
   }
 }
+
+const none: readonly (() => void)[] = [];
+
+function oneByOne(write: WriteBytes): WritePair {
+  return (head, body, done) => {
+    write(head, nothing);
+    write(body, done);
+  };
+}
+
+function nothing(): void {}

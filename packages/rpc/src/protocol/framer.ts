@@ -5,7 +5,18 @@ import { HEADER_BYTES } from "./message.ts";
 /** Takes one whole frame, length word included. The bytes are only lent: they change after it returns. */
 export type FrameSink = (bytes: Uint8Array, start: number, end: number) => void;
 
+/** Takes the payload of one frame piece by piece, in order. The bytes are only lent. */
+export type PieceSink = (bytes: Uint8Array, start: number, end: number) => void;
+
+/**
+ * Asked about a large frame that has not come whole, with its header at `start`: who takes the payload as it comes?
+ * Nobody, and the frame is collected.
+ */
+export type Passage = (bytes: Uint8Array, start: number) => PieceSink | undefined;
+
 const LENGTH_BYTES = 4;
+/** Shorter frames are collected: that costs less than passing them on in pieces. */
+const PASSED_BYTES = 16_384;
 /** A hoard beyond this is given back once it is empty. */
 const KEPT_BYTES = 16_384;
 
@@ -18,6 +29,10 @@ const KEPT_BYTES = 16_384;
 export class Framer {
   readonly #limit: number;
   readonly #sink: FrameSink;
+  readonly #passage: Passage;
+  /** Takes the rest of the frame at hand, of which `#left` bytes are still to come. */
+  #passing: PieceSink | undefined;
+  #left = 0;
   /** Bytes that came and were not handed on yet: `#held` of them, from index 0. */
   #hoard: Uint8Array = new Uint8Array(0);
   #held = 0;
@@ -25,9 +40,10 @@ export class Framer {
   #running = false;
 
   /** `limit` is the largest length word accepted. */
-  constructor(limit: number, sink: FrameSink) {
+  constructor(limit: number, sink: FrameSink, passage: Passage = collectAll) {
     this.#limit = limit;
     this.#sink = sink;
+    this.#passage = passage;
   }
 
   /** Hands on every frame that `chunk` completes. Throws {@link ConnectionError} for a length word out of range. */
@@ -38,7 +54,8 @@ export class Framer {
     }
     this.#running = true;
     try {
-      let at = this.#held === 0 ? 0 : this.#complete(chunk);
+      let at = this.#pass(chunk, 0, chunk.length);
+      if (this.#held > 0 && !this.#stopped) at = this.#complete(chunk);
       at = this.#stopped ? at : this.#cut(chunk, at, chunk.length);
       this.#keep(chunk, at, chunk.length);
     } finally {
@@ -57,7 +74,8 @@ export class Framer {
     if (this.#running || this.#held === 0) return;
     this.#running = true;
     try {
-      this.#drop(this.#cut(this.#hoard, 0, this.#held));
+      const at = this.#pass(this.#hoard, 0, this.#held);
+      this.#drop(this.#cut(this.#hoard, at, this.#held));
     } finally {
       this.#running = false;
     }
@@ -68,7 +86,7 @@ export class Framer {
     let start = at;
     while (!this.#stopped && end - start >= LENGTH_BYTES) {
       const next = start + this.#length(bytes, start);
-      if (next > end) break;
+      if (next > end) return this.#passFrom(bytes, start, end, next - start);
       this.#sink(bytes, start, next);
       start = next;
     }
@@ -81,11 +99,39 @@ export class Framer {
     if (this.#held < LENGTH_BYTES) at = this.#take(chunk, 0, LENGTH_BYTES - this.#held);
     if (this.#held < LENGTH_BYTES) return at;
     const length = this.#length(this.#hoard, 0);
+    if (this.#held < HEADER_BYTES) {
+      at = this.#take(chunk, at, HEADER_BYTES - this.#held);
+      if (this.#held < HEADER_BYTES) return at;
+      if (this.#passFrom(this.#hoard, 0, HEADER_BYTES, length) > 0) {
+        this.#drop(HEADER_BYTES);
+        return this.#pass(chunk, at, chunk.length);
+      }
+    }
     at = this.#take(chunk, at, length - this.#held);
     if (this.#held < length) return at;
     this.#sink(this.#hoard, 0, length);
     this.#drop(length);
     return at;
+  }
+
+  /** Begins to pass on the frame at `start`, if somebody takes it; returns how far that got. */
+  #passFrom(bytes: Uint8Array, start: number, end: number, length: number): number {
+    if (length < PASSED_BYTES || end - start < HEADER_BYTES) return start;
+    this.#passing = this.#passage(bytes, start);
+    if (this.#passing === undefined) return start;
+    this.#left = length - HEADER_BYTES;
+    return this.#pass(bytes, start + HEADER_BYTES, end);
+  }
+
+  /** Passes on what `bytes[at..end)` has of the frame at hand; returns how far that got. */
+  #pass(bytes: Uint8Array, at: number, end: number): number {
+    const sink = this.#passing;
+    if (sink === undefined) return at;
+    const stop = Math.min(end, at + this.#left);
+    this.#left -= stop - at;
+    if (this.#left === 0) this.#passing = undefined;
+    if (stop > at) sink(bytes, at, stop);
+    return stop;
   }
 
   #take(chunk: Uint8Array, at: number, wanted: number): number {
@@ -125,6 +171,10 @@ export class Framer {
     }
     return length;
   }
+}
+
+function collectAll(): undefined {
+  return undefined;
 }
 
 /** What the peer may be speaking instead, when its first four bytes tell. */

@@ -8,6 +8,7 @@ import { decodeXdr } from "../xdr/type.ts";
 import { readUint32 } from "../xdr/words.ts";
 import type { AnswerCall, Call, Handlers, ServerInterceptor } from "./handlers.ts";
 import type { ServerClient } from "./server-client.ts";
+import type { StreamAnswer } from "./stream-call.ts";
 
 /** A handler failed in a way that the peer is not told. */
 export interface HandlerFailure {
@@ -78,9 +79,13 @@ export class Dispatcher {
       return;
     }
     const args = decodeArgs(route, bytes, start, end);
-    if (args instanceof RpcError) client.refuse(header, args);
-    else
-      this.#run({ client, header, signal: client.signal, procedure: route.procedure, args: args.value }, route.answer);
+    if (args instanceof RpcError) {
+      client.refuse(header, args);
+      return;
+    }
+    const call = { client, header, signal: client.signal, procedure: route.procedure, args: args.value };
+    if (route.procedure.stream === null) this.#run(call, route.answer, undefined);
+    else this.#runStream(call, route.answer);
   }
 
   #route(header: MessageHeader): Route | RpcError {
@@ -93,35 +98,54 @@ export class Dispatcher {
   }
 
   /** A handler that answers at once is answered for at once: no promise, no later turn. */
-  #run(call: Call, answer: AnswerCall): void {
+  #run(call: Call, answer: AnswerCall, stream: StreamAnswer | undefined): void {
     let ret: unknown;
     try {
       ret = callChannel.hasSubscribers ? traced(call, answer) : answer(call);
     } catch (error) {
-      this.#refuse(call, error);
+      this.#refuse(call, error, stream);
       return;
     }
     if (!isPromise(ret)) {
-      this.#reply(call, ret);
+      this.#reply(call, ret, stream);
       return;
     }
     ret.then(
-      (value) => this.#reply(call, value),
-      (error: unknown) => this.#refuse(call, error),
+      (value) => this.#reply(call, value, stream),
+      (error: unknown) => this.#refuse(call, error, stream),
     );
   }
 
-  #reply(call: Call, ret: unknown): void {
+  /** A stream is there before its handler runs, for its data may come before the reply has gone. */
+  #runStream(call: Call, answer: AnswerCall): void {
+    const stream = call.client.openStream(call);
+    if (stream instanceof RpcError) call.client.refuse(call.header, stream);
+    else this.#run(stream.call, answer, stream);
+  }
+
+  #reply(call: Call, ret: unknown, stream: StreamAnswer | undefined): void {
     const { client, header, procedure } = call;
     try {
-      client.reply(header, procedure.ret, ret, procedure.name);
+      if (stream === undefined) client.reply(header, procedure.ret, ret, procedure.name);
+      else stream.returned(ret);
     } catch (error) {
-      this.#refuse(call, error);
+      this.#refuse(call, error, stream);
     }
   }
 
   /** Only a thrown `RpcError` speaks to the peer. */
-  #refuse({ client, header, procedure: { name }, signal }: Call, error: unknown): void {
+  #refuse(call: Call, error: unknown, stream: StreamAnswer | undefined): void {
+    if (stream?.isAccepted === true) {
+      this.#end(call, error, stream);
+      return;
+    }
+    stream?.refused();
+    const {
+      client,
+      header,
+      procedure: { name },
+      signal,
+    } = call;
     try {
       client.refuse(header, error instanceof RpcError ? error : internalError(name));
     } catch (unsendable) {
@@ -130,6 +154,13 @@ export class Dispatcher {
     }
     if (error instanceof RpcError || (signal.aborted && error === signal.reason)) return;
     this.#failed({ error, client, procedure: name });
+  }
+
+  /** A stream whose handler failed. */
+  #end({ client, procedure: { name } }: Call, error: unknown, stream: StreamAnswer): void {
+    const isOwnEnd = stream.isOwnEnd(error);
+    stream.failed(error instanceof RpcError ? error : internalError(name));
+    if (!(error instanceof RpcError) && !isOwnEnd) this.#failed({ error, client, procedure: name });
   }
 }
 

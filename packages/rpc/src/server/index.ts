@@ -2,7 +2,16 @@ export type { FdAddress, TcpAddress } from "../transport/address.ts";
 export type { ListenAddress, UnixListenAddress } from "../transport/listen.ts";
 export { CallContext } from "./call-context.ts";
 export type { HandlerFailure } from "./dispatcher.ts";
-export type { AnswerCall, Call, Handler, Handlers, ServerInterceptor } from "./handlers.ts";
+export type {
+  AcceptOptions,
+  AnswerCall,
+  Call,
+  Handler,
+  Handlers,
+  ServerInterceptor,
+  StreamCall,
+  StreamHandler,
+} from "./handlers.ts";
 export type { ServerLimits } from "./limits.ts";
 export { type CloseOptions, Server, type ServerOptions } from "./server.ts";
 export type { ServerClient } from "./server-client.ts";

@@ -11,12 +11,18 @@ export interface ServerLimits extends ProtocolLimits {
    * don't, so beyond this the client is disconnected.
    */
   readonly queuedBytes: number;
+  /** Bytes of one client's streams that may wait in memory for slow handlers; a sixteenth while no other stream waits. */
+  readonly streamBytes: number;
+  /** Streams of one client at a time; a further one is refused. */
+  readonly streams: number;
 }
 
 export function serverLimits(given: Partial<ServerLimits> = {}): ServerLimits {
-  const limits = { clientRequests: 5, clients: 5000, queuedBytes: 16_777_216, ...given };
-  for (const name of ["clientRequests", "clients", "queuedBytes"] as const) {
+  const limits = { clientRequests: 5, clients: 5000, queuedBytes: 16_777_216, ...streamDefaults, ...given };
+  for (const name of ["clientRequests", "clients", "queuedBytes", "streamBytes", "streams"] as const) {
     if (!(limits[name] >= 1)) throw new RangeError(`limit ${name} is ${limits[name]}, expected at least 1`);
   }
   return { ...limits, ...withDefaults(given) };
 }
+
+const streamDefaults = { streamBytes: 8_388_608, streams: 4096 };

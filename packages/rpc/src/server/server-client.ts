@@ -2,16 +2,21 @@ import { Connection } from "../connection/connection.ts";
 import { RequestWindow } from "../connection/request-window.ts";
 import type { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType } from "../program/program.ts";
+import { ErrorCode } from "../protocol/error-code.ts";
 import { VirNetMessageError } from "../protocol/gen/net.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
-import { errorToWire, type RpcError } from "../protocol/rpc-error.ts";
+import { errorToWire, RpcError } from "../protocol/rpc-error.ts";
+import { ServerWire } from "../stream/server-wire.ts";
+import { StreamTable } from "../stream/stream-table.ts";
 import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { deferred } from "../util/deferred.ts";
 import { channel } from "../util/diagnostics.ts";
 import type { XdrType } from "../xdr/type.ts";
+import type { Call } from "./handlers.ts";
 import type { ServerLimits } from "./limits.ts";
+import { StreamAnswer, serialInUse } from "./stream-call.ts";
 
 /** Events of libvirtd carry serial 1, not 0 as its document says (F061). */
 const EVENT_SERIAL = 1;
@@ -49,6 +54,7 @@ export class ServerClient {
   readonly closed: Promise<ConnectionError>;
   readonly #connection: Connection;
   readonly #window: RequestWindow;
+  readonly #streams: StreamTable<ServerWire>;
   readonly #limits: ServerLimits;
   readonly #dispatch: Dispatch;
   readonly #abort = new AbortController();
@@ -72,6 +78,7 @@ export class ServerClient {
       limits,
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
+        partial: (header) => this.#streams.partial(header),
         ended: () => this.#peerEnded(),
         closed: (error) => this.#finish(error),
       },
@@ -81,6 +88,7 @@ export class ServerClient {
       () => this.#connection.hold(),
       () => this.#connection.release(),
     );
+    this.#streams = new StreamTable({ port: this.#connection, bytes: limits.streamBytes, callsWait: never });
     this.#connection.start();
   }
 
@@ -92,6 +100,11 @@ export class ServerClient {
   /** Calls of this client being worked on. */
   get requests(): number {
     return this.#window.inside;
+  }
+
+  /** Streams of this client, those included that it has yet to finish. */
+  get streams(): number {
+    return this.#streams.size;
   }
 
   /**
@@ -115,6 +128,7 @@ export class ServerClient {
     if (this.#closing || this.#gone) return;
     this.#closing = true;
     this.#connection.hold();
+    this.#streams.abortAll(new RpcError("the server is closing", { code: ErrorCode.OPERATION_FAILED }));
     this.#endWhenIdle();
   }
 
@@ -140,7 +154,31 @@ export class ServerClient {
     this.#leave();
   }
 
+  /** For the dispatcher: a stream under the serial of its call, or why there can be none. */
+  openStream(call: Call): StreamAnswer | RpcError {
+    const { program, version, procedure, serial } = call.header;
+    if (this.#streams.has(serial)) return serialInUse(call.header);
+    if (this.#streams.size >= this.#limits.streams)
+      return new RpcError(`at most ${this.#limits.streams} streams at a time`);
+    const abort = new AbortController();
+    const core = this.#streams.core({ program, version, procedure, serial }, (error) => {
+      if (error !== undefined) abort.abort(error);
+    });
+    const forget = (): void => this.#streams.remove(wire);
+    const wire: ServerWire = new ServerWire({ core, port: this.#connection, accept: () => answer.begin(), forget });
+    const answer = new StreamAnswer({ ...call, signal: abort.signal }, wire, {
+      reply: (ret) => this.reply(call.header, call.procedure.ret, ret, call.procedure.name),
+      disconnect: (error) => this.#connection.fail(error),
+    });
+    this.#streams.add(wire);
+    return answer;
+  }
+
   #receive(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+    if (header.type === MessageType.STREAM || header.type === MessageType.STREAM_HOLE) {
+      this.#streams.take(header, bytes, start, end);
+      return;
+    }
     this.#dispatch(this, header, bytes, start, end);
   }
 
@@ -177,6 +215,7 @@ export class ServerClient {
 
   #finish(error: ConnectionError): void {
     this.#gone = true;
+    this.#streams.loseAll(error);
     this.#abort.abort(error);
     this.#onClosed(error);
   }
@@ -189,4 +228,8 @@ function headerOf(program: number, version: number, procedure: number, serial: n
 /** The header of an answer: the call's own, so that errors about odd headers echo them (F024). */
 function replyTo({ program, version, procedure, serial }: MessageHeader, status: number): MessageHeader {
   return { program, version, procedure, type: MessageType.REPLY, serial, status };
+}
+
+function never(): boolean {
+  return false;
 }
