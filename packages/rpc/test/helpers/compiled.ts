@@ -3,11 +3,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll } from "vitest";
 
 const tsc = fileURLToPath(new URL("../../../../node_modules/typescript/bin/tsc", import.meta.url));
 const source = fileURLToPath(new URL("../../src", import.meta.url));
 
 let compiled: string | undefined;
+
+afterAll(() => {
+  if (compiled !== undefined) rmSync(compiled, { recursive: true });
+});
 
 /** Our transports as JavaScript, for processes of their own, which run no TypeScript. */
 function folder(): string {
@@ -18,7 +23,6 @@ function folder(): string {
   const files = ["open.ts", "listen.ts"].map((name) => join(source, "transport", name));
   execFileSync(process.execPath, [tsc, ...options, ...paths, ...files]);
   writeFileSync(join(out, "package.json"), '{ "type": "module" }');
-  process.on("exit", () => rmSync(out, { recursive: true }));
   compiled = out;
   return out;
 }
