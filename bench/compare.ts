@@ -1,15 +1,18 @@
 import { Bench } from "tinybench";
+import { benchOptions } from "./options.ts";
 
 /** The same work done in several ways. The first is the yardstick of the others. */
 export type Contenders = Readonly<Record<string, () => void>>;
 
 /** Measures each way and prints nanoseconds per call and how many times the yardstick's rate each reaches. */
 export async function compare(title: string, contenders: Contenders): Promise<void> {
-  const bench = new Bench({ time: 400, warmupTime: 200 });
+  const { quick, json } = benchOptions();
+  const bench = new Bench({ time: quick ? 100 : 400, warmupTime: quick ? 50 : 200 });
   for (const [name, work] of Object.entries(contenders)) bench.add(name, repeated(work));
   const tasks = await bench.run();
   const medians = tasks.map(({ name, result }) => ({ name, nanoseconds: nanosecondsPerCall(result) }));
-  print(title, medians);
+  if (json) console.log(JSON.stringify({ title, medians }));
+  else print(title, medians);
 }
 
 // A single call is shorter than the clock's step.
