@@ -1,5 +1,5 @@
 import type { RemoteTypedParam, RemoteTypedParamValue } from "@virnet/libvirt/remote";
-import { Code, From, failure, invalidArgument } from "./failure.ts";
+import { badArgument, Code, From, failure, invalidArgument } from "./failure.ts";
 
 /** virTypedParameterType, by the names that libvirt's errors use. */
 const TYPE_NAMES = ["unknown", "int", "uint", "llong", "ullong", "double", "boolean", "string"] as const;
@@ -25,8 +25,13 @@ export function stringParam(field: string, s: string): RemoteTypedParam {
   return { field, value: { type: 7, s } };
 }
 
-/** Refuses parameters that are not in the list, of another type, or given twice. */
-export function checkParams(params: readonly RemoteTypedParam[], known: Readonly<Record<string, ParamType>>): void {
+/** Refuses parameters for `api` that are not in the list, of another type, or given twice, and an empty list. */
+export function checkParams(
+  params: readonly RemoteTypedParam[],
+  known: Readonly<Record<string, ParamType>>,
+  api: string,
+): void {
+  if (params.length === 0) throw badArgument(`params in ${api} must not be NULL`, api, "params");
   const seen = new Set<string>();
   for (const { field, value } of params) {
     const expected = Object.hasOwn(known, field) ? known[field] : undefined;

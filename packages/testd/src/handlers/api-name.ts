@@ -20,6 +20,7 @@ const SPELLING: Readonly<Record<string, string>> = {
   WWN: "WWN",
   DHCP: "DHCP",
   NWFILTER: "NWFilter",
+  NWFILTERS: "NWFilters",
   FD: "FD",
   SEV: "SEV",
 };

@@ -11,10 +11,20 @@ import type { SessionHandlers } from "./session-handlers.ts";
 const BEFORE_OPEN: ReadonlySet<string> = new Set(["connectOpen", "connectClose", "connectSupportsFeature", "authList"]);
 
 /** Permissions that a read-only connection has. */
-const LOOKING = /^(none|read|getattr|search_.*|detect_storage_pools)$/;
+const LOOKING = /^(none|read|getattr|search_.*)$/;
 
 /** Procedures that libvirt lets a read-only connection call although its access rules ask for more. */
-const ALLOWED: ReadonlySet<string> = new Set(["connectBaselineCpu", "domainGetTime", "domainGetFsinfo"]);
+const ALLOWED: ReadonlySet<string> = new Set(["connectBaselineCpu", "connectBaselineHypervisorCpu"]);
+
+/** Procedures that libvirt keeps from a read-only connection although its access rules ask for no more than looking. */
+const DENIED: ReadonlySet<string> = new Set([
+  "domainGetFsinfo",
+  "domainGetLaunchSecurityInfo",
+  "domainGetTime",
+  "domainSetSchedulerParameters",
+  "nodeDeviceGetAutostart",
+  "nodeGetSevInfo",
+]);
 
 /** Calls that make room go on when memory is full. */
 const TAKES_AWAY = /Undefine|Destroy|Delete|Remove|Rollback|Shutdown/;
@@ -61,6 +71,7 @@ function bind(daemon: Daemon, name: string, procedure: AnyProcedure, handler: Lo
 /** Rules with a third part hold for some flags only, and don't make the whole procedure a write. */
 function isWrite(name: string, { acl = [] }: AnyProcedure): boolean {
   if (ALLOWED.has(name)) return false;
+  if (DENIED.has(name)) return true;
   const always = acl.map((rule) => rule.split(":")).filter((parts) => parts.length <= 2);
   return always.some((parts) => !LOOKING.test(parts[1] ?? "none"));
 }

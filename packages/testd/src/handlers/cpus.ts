@@ -1,4 +1,4 @@
-import { invalidArgument, onlyFlags } from "../failure.ts";
+import { badArgument, invalidArgument, onlyFlags } from "../failure.ts";
 import { baselineCpu } from "../host/cpu-baseline.ts";
 import { cpuModelNames } from "../host/cpu-models.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
@@ -17,6 +17,8 @@ export const cpuHandlers: SessionHandlers = {
     return { models: results, ret };
   },
   connectBaselineCpu: ({ xmlCPUs, flags }) => {
+    const api = "virConnectBaselineCPU";
+    if (xmlCPUs.length === 0) throw badArgument(`xmlCPUs in ${api} must not be NULL`, api, "xmlCPUs");
     onlyFlags(flags, EXPAND_FEATURES, "testConnectBaselineCPU");
     return { cpu: baselineCpu(xmlCPUs, (flags & EXPAND_FEATURES) !== 0) };
   },

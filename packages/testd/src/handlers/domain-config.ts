@@ -66,7 +66,10 @@ export const domainConfigHandlers: SessionHandlers = {
     session.hypervisor.events.publish({ topic: "domain", event: METADATA_CHANGE, key: domain.uuid, payload });
   },
   domainGetMaxMemory: ({ dom }, session) => ({ memory: maxMemory(domainOf(session, dom).current) }),
-  domainSetMaxMemory: ({ dom, memory }, session) => setMemory(domainOf(session, dom), memory, MAXIMUM),
+  domainSetMaxMemory: ({ dom, memory }, session) => {
+    requireNumber(memory, "virDomainSetMaxMemory", "memory");
+    setMemory(domainOf(session, dom), memory, MAXIMUM);
+  },
   domainSetMemory: ({ dom, memory }, session) => {
     requireNumber(memory, "virDomainSetMemory", "memory");
     setMemory(domainOf(session, dom), memory, Impact.LIVE);

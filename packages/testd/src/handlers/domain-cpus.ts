@@ -33,6 +33,7 @@ const STRING_OKAY = 4;
 export const domainCpuHandlers: SessionHandlers = {
   domainGetVcpus: ({ dom, maxinfo, maplen }, session) => {
     checkMaps(maxinfo, maplen);
+    if (maxinfo === 0) throw badArgument("info in virDomainGetVcpus must not be NULL", "virDomainGetVcpus", "info");
     const domain = domainOf(session, dom);
     if (!domain.active) throw operationInvalid("cannot list vcpus for an inactive domain");
     return {
@@ -43,7 +44,8 @@ export const domainCpuHandlers: SessionHandlers = {
   domainGetVcpuPinInfo: ({ dom, ncpumaps, maplen, flags }, session) => {
     checkMaps(ncpumaps, maplen);
     const api = "virDomainGetVcpuPinInfo";
-    if (maplen === 0 || ncpumaps === 0) throw badArgument(`cpumaps in ${api} must not be NULL`, api, "cpumaps");
+    if (ncpumaps === 0) throw badArgument(`ncpumaps in ${api} must be greater than zero`, api, "ncpumaps");
+    if (maplen === 0) throw badArgument(`cpumaps in ${api} must not be NULL`, api, "cpumaps");
     exclusiveImpact(flags, api, From.DOMAIN);
     const domain = domainOf(session, dom);
     const definition = domain.affectedOne(flags);
@@ -58,7 +60,9 @@ export const domainCpuHandlers: SessionHandlers = {
   },
   domainGetEmulatorPinInfo: ({ dom, maplen, flags }, session) => {
     checkMaps(1, maplen);
-    exclusiveImpact(flags, "virDomainGetEmulatorPinInfo", From.DOMAIN);
+    const api = "virDomainGetEmulatorPinInfo";
+    if (maplen === 0) throw badArgument(`cpumap in ${api} must not be NULL`, api, "cpumap");
+    exclusiveImpact(flags, api, From.DOMAIN);
     return { cpumaps: cpuMap(emulatorCpus(domainOf(session, dom).affectedOne(flags)), maplen), ret: 1 };
   },
   domainPinEmulator: ({ dom, cpumap, flags }, session) => {
@@ -89,8 +93,9 @@ export const domainCpuHandlers: SessionHandlers = {
     for (const definition of domainOf(session, dom).affected(flags)) addIothread(definition, iothreadId);
   },
   domainDelIothread: ({ dom, iothreadId, flags }, session) => {
+    const api = "virDomainDelIOThread";
+    if (iothreadId === 0) throw badArgument(`iothread_id in ${api} must not be zero`, api, "iothread_id");
     onlyFlags(flags, IMPACT, "testDomainDelIOThread");
-    requireId(iothreadId);
     for (const definition of domainOf(session, dom).affected(flags)) removeIothread(definition, iothreadId);
   },
   domainPinIothread: ({ dom, iothreadsId, cpumap, flags }, session) => {

@@ -73,8 +73,10 @@ export const domainGuestHandlers: SessionHandlers = {
     return { stats: memoryStats(domainOf(session, dom)).slice(0, maxStats) };
   },
   domainMemoryPeek: ({ dom, size, flags }, session) => {
-    onlyFlags(flags, 3, "testDomainMemoryPeek");
     domainOf(session, dom).running();
+    if (flags !== MEMORY_VIRTUAL && flags !== MEMORY_PHYSICAL) {
+      throw invalidArgument("flags parameter must be VIR_MEMORY_VIRTUAL or VIR_MEMORY_PHYSICAL");
+    }
     if (size > PEEK_MOST) throw failure(Code.RPC, From.RPC, `size > maximum buffer size`);
     return { buffer: Uint8Array.from({ length: size }, (_, index) => index & 0xff) };
   },
@@ -107,6 +109,9 @@ export const domainGuestHandlers: SessionHandlers = {
     onlyFlags(flags, 0, "testDomainSendKey");
     const name = KEY_CODESETS[codeset];
     if (name === undefined) throw badArgument(`Unsupported codeset '${codeset}'`, "virDomainSendKey", "codeset");
+    if (keycodes.length === 0) {
+      throw badArgument("keycodes in virDomainSendKey must not be NULL", "virDomainSendKey", "keycodes");
+    }
     domainOf(session, dom).running();
     const bad = keycodes.find((code) => code > LARGEST_KEYCODE[name]);
     if (bad !== undefined) throw internalError(`invalid keycode ${bad} of ${name} codeset`);
@@ -129,6 +134,9 @@ export const domainGuestHandlers: SessionHandlers = {
 };
 
 const ADDRESS_SOURCES = 3;
+/** virDomainMemoryFlags. */
+const MEMORY_VIRTUAL = 1;
+const MEMORY_PHYSICAL = 2;
 const PEEK_MOST = 65_536;
 /** virDomainProcessSignal counts up to here. */
 const SIGNALS = 65;

@@ -18,7 +18,7 @@ import {
   undefine,
 } from "../domain/lifecycle.ts";
 import { parseDomain } from "../domain/parse.ts";
-import { badArgument, Code, From, failure, onlyFlags, operationInvalid } from "../failure.ts";
+import { badArgument, Code, From, failure, onlyFlags, operationInvalid, xmlError } from "../failure.ts";
 import type { Session } from "../session.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
 import { bit, domainOf, domainRef } from "./wire.ts";
@@ -79,11 +79,12 @@ export const domainLifecycleHandlers: SessionHandlers = {
   },
   domainRename: ({ dom, newName, flags }, session) => {
     onlyFlags(flags, 0, "testDomainRename");
-    const domain = domainOf(session, dom);
-    if (domain.active) throw operationInvalid("cannot rename active domain");
-    if (newName === null || newName === "") {
+    if (newName === null) {
       throw badArgument("new_name in virDomainRename must not be NULL", "virDomainRename", "new_name");
     }
+    const domain = domainOf(session, dom);
+    if (domain.active) throw operationInvalid("cannot rename active domain");
+    if (newName === "" || newName.includes("/")) throw xmlError(`name ${newName} cannot contain '/'`, From.DOMAIN);
     rename(session.hypervisor, domain, newName);
     return { retcode: 0 };
   },

@@ -32,6 +32,7 @@ const IMPACT = Impact.LIVE | Impact.CONFIG;
 /** virTypedParameterFlags: the caller can take texts. */
 const STRING_OKAY = 4;
 const SCHEDULER = { type: "fair", weight: 50 };
+const SCHEDULER_TYPES = { weight: "uint" } as const;
 
 /** Limits and weights of a domain, as lists of named values. */
 export const domainTuningHandlers: SessionHandlers = {
@@ -40,19 +41,27 @@ export const domainTuningHandlers: SessionHandlers = {
     return { type: SCHEDULER.type, nparams: 1 };
   },
   domainGetSchedulerParameters: ({ dom, nparams }, session) => {
-    return schedulerParams(domainOf(session, dom), nparams, "virDomainGetSchedulerParameters");
+    domainOf(session, dom);
+    return schedulerParams(nparams, "virDomainGetSchedulerParameters");
   },
   domainGetSchedulerParametersFlags: ({ dom, nparams }, session) => {
-    return schedulerParams(domainOf(session, dom), nparams, "virDomainGetSchedulerParametersFlags");
+    domainOf(session, dom);
+    return schedulerParams(nparams, "virDomainGetSchedulerParametersFlags");
   },
-  domainSetSchedulerParameters: ({ dom, params }, session) => setScheduler(domainOf(session, dom), params),
-  domainSetSchedulerParametersFlags: ({ dom, params }, session) => setScheduler(domainOf(session, dom), params),
+  domainSetSchedulerParameters: ({ dom, params }, session) => {
+    checkParams(params, SCHEDULER_TYPES, "virDomainSetSchedulerParameters");
+    domainOf(session, dom);
+  },
+  domainSetSchedulerParametersFlags: ({ dom, params }, session) => {
+    checkParams(params, SCHEDULER_TYPES, "virDomainSetSchedulerParametersFlags");
+    domainOf(session, dom);
+  },
   domainGetMemoryParameters: ({ dom, nparams, flags }, session) => {
     const definition = asked(domainOf(session, dom), flags, "virDomainGetMemoryParameters");
     return paramsReply(memoryParams(definition), nparams);
   },
   domainSetMemoryParameters: ({ dom, params, flags }, session) => {
-    checkParams(params, MEMORY_TYPES);
+    checkParams(params, MEMORY_TYPES, "virDomainSetMemoryParameters");
     exclusiveImpact(flags, "virDomainObjGetOneDefState", From.DOMAIN);
     change(domainOf(session, dom), flags, "testDomainSetMemoryParameters", (each) => setMemoryParams(each, params));
   },
@@ -61,7 +70,7 @@ export const domainTuningHandlers: SessionHandlers = {
     return reply(blkioParams(definition), nparams, flags);
   },
   domainSetBlkioParameters: ({ dom, params, flags }, session) => {
-    checkParams(params, BLKIO_TYPES);
+    checkParams(params, BLKIO_TYPES, "virDomainSetBlkioParameters");
     change(domainOf(session, dom), flags, "testDomainSetBlkioParameters", (each) => setBlkioParams(each, params));
   },
   domainGetNumaParameters: ({ dom, nparams, flags }, session) => {
@@ -69,7 +78,7 @@ export const domainTuningHandlers: SessionHandlers = {
     return reply(numaParams(definition), nparams, flags);
   },
   domainSetNumaParameters: ({ dom, params, flags }, session) => {
-    checkParams(params, NUMA_TYPES);
+    checkParams(params, NUMA_TYPES, "virDomainSetNumaParameters");
     const wanted = numaChange(params);
     const domain = domainOf(session, dom);
     if (wanted.mode !== undefined && domain.active && (flags & Impact.CONFIG) === 0) {
@@ -87,15 +96,16 @@ export const domainTuningHandlers: SessionHandlers = {
     return reply(ioTuneParams(found), nparams, flags);
   },
   domainSetBlockIoTune: ({ dom, disk, params, flags }, session) => {
-    checkParams(params, IO_TUNE_TYPES);
+    checkParams(params, IO_TUNE_TYPES, "virDomainSetBlockIoTune");
     change(domainOf(session, dom), flags, "testDomainSetBlockIoTune", (each) => setIoTune(diskIn(each, disk), params));
   },
   domainGetInterfaceParameters: ({ dom, device, nparams, flags }, session) => {
     const definition = asked(domainOf(session, dom), flags, "virDomainGetInterfaceParameters");
+    if (nparams === 0) return { params: [], nparams: Object.keys(INTERFACE_TYPES).length };
     return paramsReply(interfaceParams(interfaceIn(definition, device)), nparams);
   },
   domainSetInterfaceParameters: ({ dom, device, params, flags }, session) => {
-    checkParams(params, INTERFACE_TYPES);
+    checkParams(params, INTERFACE_TYPES, "virDomainSetInterfaceParameters");
     const apply = (each: DomainDefinition): void => setInterfaceParams(interfaceIn(each, device), params);
     change(domainOf(session, dom), flags, "testDomainSetInterfaceParameters", apply);
   },
@@ -103,19 +113,15 @@ export const domainTuningHandlers: SessionHandlers = {
     return { params: perfParams(asked(domainOf(session, dom), flags, "virDomainGetPerfEvents")) };
   },
   domainSetPerfEvents: ({ dom, params, flags }, session) => {
-    checkParams(params, PERF_TYPES);
+    checkParams(params, PERF_TYPES, "virDomainSetPerfEvents");
     change(domainOf(session, dom), flags, "testDomainSetPerfEvents", (each) => setPerfParams(each, params));
   },
 };
 
 /** The scheduler has one weight, and keeps it whatever it is told. */
-function schedulerParams(_: Domain, nparams: number, api: string): { params: RemoteTypedParam[] } {
+function schedulerParams(nparams: number, api: string): { params: RemoteTypedParam[] } {
   if (nparams === 0) throw badArgument(`params in ${api} must not be NULL`, api, "params");
   return { params: [uintParam("weight", SCHEDULER.weight)] };
-}
-
-function setScheduler(_: Domain, params: readonly RemoteTypedParam[]): void {
-  checkParams(params, { weight: "uint" });
 }
 
 function asked(domain: Domain, flags: number, api: string): DomainDefinition {

@@ -1,5 +1,5 @@
 import { cpuMap } from "../cpu-set.ts";
-import { invalidArgument, onlyFlags, unexplained } from "../failure.ts";
+import { badArgument, invalidArgument, onlyFlags, unexplained } from "../failure.ts";
 import { HOST } from "../host/host.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
 import { bit, chars } from "./wire.ts";
@@ -25,10 +25,14 @@ export const nodeHandlers: SessionHandlers = {
   }),
   nodeGetFreeMemory: () => ({ freeMem: HOST.memory }),
   nodeGetCellsFreeMemory: ({ startCell, maxcells }) => {
+    const api = "virNodeGetCellsFreeMemory";
+    if (maxcells <= 0) throw badArgument(`maxCells in ${api} must be greater than zero`, api, "maxCells");
     if (startCell < 0 || startCell >= HOST.cells.length) throw invalidArgument("Range exceeds available cells");
     return { cells: HOST.cells.slice(startCell, startCell + maxcells).map(({ memory }) => memory) };
   },
   nodeGetFreePages: ({ pages, startCell, cellCount }) => {
+    const api = "virNodeGetFreePages";
+    if (pages.length === 0) throw badArgument(`npages in ${api} must not be zero`, api, "npages");
     if (startCell < 0 || startCell >= HOST.cells.length) throw invalidArgument("Range exceeds available cells");
     const cells = HOST.cells.slice(startCell, startCell + cellCount);
     return { counts: cells.flatMap((cell) => pages.map((size) => freePages(cell, size))) };

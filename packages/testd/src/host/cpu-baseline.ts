@@ -1,4 +1,4 @@
-import { Code, From, failure, invalidArgument, operationFailed, unsupportedConfig, xmlError } from "../failure.ts";
+import { Code, From, failure, operationFailed, unsupportedConfig, xmlError } from "../failure.ts";
 import { element, elements, textElement, textOf, type XmlElement } from "../xml/element.ts";
 import { formatXml } from "../xml/format.ts";
 import { parseXml } from "../xml/parse.ts";
@@ -10,9 +10,8 @@ interface Cpu {
   readonly features: ReadonlySet<string>;
 }
 
-/** The best CPU that all of those described can be, as a guest's `<cpu>`. */
+/** The best CPU that all of those described, one or more, can be, as a guest's `<cpu>`. */
 export function baselineCpu(documents: readonly string[], expandFeatures: boolean): string {
-  if (documents.length === 0) throw invalidArgument("no CPUs given", From.CPU);
   const models = x86Models();
   const cpus = documents.map((xml) => readCpu(xml, models));
   const vendor = commonVendor(cpus);

@@ -29,7 +29,7 @@ const deviceShape = shape("", { name: empty, path: empty, parent: empty, capabil
 const MOST_DEVICES = 1024;
 
 export function parseNodeDevice(xml: string): XmlElement {
-  const root = parseXml(xml, "device", { document: "nodedev", domain: From.NODEDEV });
+  const root = parseXml(xml, "device", { document: "node_device_definition", domain: From.NODEDEV });
   if (find(root, "capability") === null) {
     throw xmlError(`no device capabilities for '${textOf(root, "name") ?? "new device"}'`, From.NODEDEV);
   }
