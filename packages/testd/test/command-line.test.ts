@@ -1,0 +1,30 @@
+import { expect, it } from "vitest";
+import { readCommandLine, UsageError } from "../src/command-line.ts";
+
+it("reads sockets and ports", () => {
+  expect(
+    readCommandLine(["--socket", "/a", "--socket", "/b", "--listen", "[::1]:0", "--socket-mode", "660", "--json"]),
+  ).toMatchObject({
+    kind: "run",
+    json: true,
+    options: { sockets: ["/a", "/b"], listen: [{ host: "::1", port: 0 }], socketMode: 0o660 },
+  });
+});
+
+it.each([
+  [["--help"], "help"],
+  [["--version"], "version"],
+])("knows %j", (args, kind) => {
+  expect(readCommandLine(args)).toEqual({ kind });
+});
+
+it.each([
+  [[]],
+  [["--listen", "16509"]],
+  [["--listen", "h:99999"]],
+  [["--socket-mode", "9", "--socket", "/a"]],
+  [["--nosuch"]],
+  [["extra"]],
+])("refuses %j", (args: string[]) => {
+  expect(() => readCommandLine(args)).toThrow(UsageError);
+});
