@@ -8,6 +8,7 @@ import {
   find,
   isElement,
   place,
+  textOf,
   type XmlElement,
 } from "../xml/element.ts";
 import { hex, parseUnsigned } from "../xml/number.ts";
@@ -135,7 +136,7 @@ function completeTarget(device: XmlElement, kind: string, index: number): void {
 
 /** The first serial port and the first console of a machine are one thing with two names. */
 function pairConsole(definition: DomainDefinition, parent: XmlElement): void {
-  const osType = find(definition, "os", "type")?.children.join("");
+  const osType = textOf(definition, "os", "type");
   if (osType !== "hvm") return;
   const [serial] = elements(parent, "serial");
   const [console] = elements(parent, "console");

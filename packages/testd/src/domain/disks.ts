@@ -119,7 +119,7 @@ function prefixOf(name: string): string {
 function indexOf(name: string): number {
   const letters = /^([a-z]{1,4})\d*$/.exec(name.slice(prefixOf(name).length))?.[1];
   if (prefixOf(name) === "" || letters === undefined) return -1;
-  return [...letters].reduce((sum, letter) => (sum + 1) * 26 + letter.charCodeAt(0) - 97, -1);
+  return letters.split("").reduce((sum, letter) => (sum + 1) * 26 + letter.charCodeAt(0) - 97, -1);
 }
 
 function known(values: ReadonlySet<string>, value: string, attribute: string, kind: string): string {

@@ -192,8 +192,8 @@ function tuning(definition: DomainDefinition): void {
   if (attributeOf(definition, "placement", "vcpu") === "auto" && find(definition, "numatune") === null) {
     putTop(definition, element("numatune", {}, element("memory", { mode: "strict", placement: "auto" })));
   }
-  const memory = find(definition, "numatune", "memory");
-  if (memory !== null) tidySet(memory, "nodeset");
+  const numa = find(definition, "numatune", "memory");
+  if (numa !== null) tidySet(numa, "nodeset");
 }
 
 function tidySet(found: XmlElement, attribute: string): void {

@@ -39,9 +39,9 @@ export const domainListHandlers: SessionHandlers = {
     );
     return { domains: results, ret };
   },
-  domainLookupById: ({ id }, { hypervisor }) => ({ dom: found(hypervisor.domains.byId(id)) }),
-  domainLookupByName: ({ name }, { hypervisor }) => ({ dom: found(hypervisor.domains.byName(name)) }),
-  domainLookupByUuid: ({ uuid }, { hypervisor }) => ({ dom: found(hypervisor.domains.byUuid(uuidFromBytes(uuid))) }),
+  domainLookupById: ({ id }, { hypervisor }) => ({ dom: refTo(hypervisor.domains.byId(id)) }),
+  domainLookupByName: ({ name }, { hypervisor }) => ({ dom: refTo(hypervisor.domains.byName(name)) }),
+  domainLookupByUuid: ({ uuid }, { hypervisor }) => ({ dom: refTo(hypervisor.domains.byUuid(uuidFromBytes(uuid))) }),
   domainIsActive: ({ dom }, session) => ({ active: bit(domainOf(session, dom).active) }),
   domainIsPersistent: ({ dom }, session) => ({ persistent: bit(domainOf(session, dom).persistent) }),
   domainIsUpdated: ({ dom }, session) => {
@@ -73,7 +73,7 @@ function domains({ hypervisor }: Session, active: boolean): Domain[] {
   return hypervisor.domains.all().filter((domain) => domain.active === active);
 }
 
-function found(domain: Domain | null) {
+function refTo(domain: Domain | null) {
   if (domain === null) throw failure(Code.NO_DOMAIN, From.TEST);
   return domainRef(domain.handle);
 }

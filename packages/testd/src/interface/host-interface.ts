@@ -65,9 +65,8 @@ export class InterfaceList {
   }
 
   byMac(mac: string): HostInterface {
-    const found = this.#interfaces.filter((candidate) => candidate.mac.toLowerCase() === mac.toLowerCase());
-    const [first] = found;
-    if (first !== undefined) return first;
+    const found = this.#interfaces.find((candidate) => candidate.mac.toLowerCase() === mac.toLowerCase());
+    if (found !== undefined) return found;
     throw failure(Code.NO_INTERFACE, From.TEST, `no interface with matching mac '${mac}'`);
   }
 

@@ -1,4 +1,4 @@
-import { isElement, type XmlElement, type XmlNode } from "./element.ts";
+import { isElement, textOf, type XmlElement, type XmlNode } from "./element.ts";
 
 /** The text of an element as libvirt writes it: two blanks per level, single quotes. */
 export function formatXml(root: XmlElement, indent = ""): string {
@@ -24,8 +24,7 @@ const FOREIGN_PARENT = "metadata";
 function lines(at: XmlElement, indent: string): string[] {
   const open = `${indent}<${at.name}${attributes(at, "'", escapeXml)}`;
   if (at.children.length === 0) return at.block === true ? [`${open}>`, `${indent}</${at.name}>`] : [`${open}/>`];
-  if (!at.children.some(isElement))
-    return [`${open}>${at.children.map((text) => escapeXml(String(text))).join("")}</${at.name}>`];
+  if (!at.children.some(isElement)) return [`${open}>${escapeXml(textOf(at) ?? "")}</${at.name}>`];
   const inner = at.children.filter(isElement);
   const write = at.name === FOREIGN_PARENT ? foreignLines : lines;
   return [`${open}>`, ...inner.flatMap((child) => write(child, `${indent}  `)), `${indent}</${at.name}>`];

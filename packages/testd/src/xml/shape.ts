@@ -1,4 +1,4 @@
-import { elements, isElement, type XmlElement } from "./element.ts";
+import { elements, isElement, textOf, type XmlElement } from "./element.ts";
 
 /**
  * What an element may hold, in the order in which it is written. Reading by a shape drops what the shape does not
@@ -46,6 +46,6 @@ function attributePair(from: XmlElement, name: string): (readonly [string, strin
 /** Text counts only where there are no elements, and blanks alone do not count at all. */
 function content(from: XmlElement, children: XmlElement[]): XmlElement["children"] {
   if (children.length > 0 || from.children.some(isElement)) return children;
-  const text = from.children.join("");
+  const text = textOf(from) ?? "";
   return text.trim() === "" ? [] : [text];
 }
