@@ -13,7 +13,8 @@ export type Peer =
   | "saslpasswd2"
   | "krb5kdc"
   | "sshd"
-  | "avahi-daemon";
+  | "avahi-daemon"
+  | "nsd";
 
 export const allPeers: readonly Peer[] = [
   "libvirtd",
@@ -25,6 +26,7 @@ export const allPeers: readonly Peer[] = [
   "krb5kdc",
   "sshd",
   "avahi-daemon",
+  "nsd",
 ];
 
 export const howToInstall = "interop/testbed/install";
@@ -61,7 +63,7 @@ export function isCi(): boolean {
   return CI !== undefined && CI !== "" && CI !== "false" && CI !== "0";
 }
 
-const daemons: readonly Peer[] = ["libvirtd", "krb5kdc", "sshd", "avahi-daemon"];
+const daemons: readonly Peer[] = ["libvirtd", "krb5kdc", "sshd", "avahi-daemon", "nsd"];
 
 function failFor(absent: readonly string[]): void {
   it(`finds ${absent.join(", ")}`, () => {

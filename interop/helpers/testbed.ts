@@ -85,7 +85,10 @@ const settingsOf = {
     "AVAHI_SERVICE_NAME",
     "AVAHI_SERVICE_PORT",
     "AVAHI_INTERFACE",
+    "AVAHI_PID",
+    "AVAHI_BUS_PID",
   ],
+  nsd: ["NSD_SERVER", "NSD_DOMAIN", "NSD_ZONE", "NSD_PID"],
 } as const;
 
 export type Service = keyof typeof settingsOf;

@@ -42,6 +42,7 @@ class EmbeddedPublisher implements Publisher {
   readonly #events: PublishEvents;
   #name: string;
   #retry: NodeJS.Timeout | undefined;
+  #advertising: Promise<void>;
   #announced = false;
   #closed = false;
 
@@ -54,7 +55,7 @@ class EmbeddedPublisher implements Publisher {
     this.#service = responder.createService(serviceOptions(entry, this.#name));
     nameLikeAvahi(this.#service, this.#name);
     this.#service.on("name-change", (name) => this.#renamed(name));
-    void this.#advertise();
+    this.#advertising = this.#advertise();
   }
 
   async close(): Promise<void> {
@@ -73,7 +74,9 @@ class EmbeddedPublisher implements Publisher {
     } catch (error) {
       if (this.#closed) return;
       this.#events.notice(`"${this.#name}" could not be announced (${String(error)}); it is tried again`);
-      this.#retry = setTimeout(() => void this.#advertise(), RETRY_MS);
+      this.#retry = setTimeout(() => {
+        this.#advertising = this.#advertise();
+      }, RETRY_MS);
     }
   }
 
@@ -87,7 +90,8 @@ class EmbeddedPublisher implements Publisher {
   async #sayGoodbye(): Promise<void> {
     const deadline = new AbortController();
     const goodbye = this.#service.destroy().catch(() => {}); // nothing was announced, or the network is gone
-    await Promise.race([goodbye, pause(GOODBYE_MS, deadline.signal)]);
+    // Its sockets, should they be opening still, can be closed only after that.
+    await Promise.race([Promise.all([goodbye, this.#advertising]), pause(GOODBYE_MS, deadline.signal)]);
     deadline.abort();
   }
 }
