@@ -1,5 +1,5 @@
 import { getEventListeners } from "node:events";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { Client, ConnectionError, type EventStream, RpcError } from "../src/index.ts";
 import { Server } from "../src/server/index.ts";

@@ -1,4 +1,4 @@
-import { onAbort } from "../util/signals.ts";
+import type { AbortHub } from "../util/abort-hub.ts";
 
 interface Waiting {
   readonly start: () => void;
@@ -9,10 +9,12 @@ interface Waiting {
 /** Calls that may not be sent yet, because enough are on their way. They go in the order in which they came. */
 export class CallGate {
   readonly #isFull: () => boolean;
+  readonly #aborts: AbortHub;
   readonly #waiting = new Set<Waiting>();
 
-  constructor(isFull: () => boolean) {
+  constructor(isFull: () => boolean, aborts: AbortHub) {
     this.#isFull = isFull;
+    this.#aborts = aborts;
   }
 
   /** Calls that wait. */
@@ -31,7 +33,8 @@ export class CallGate {
       this.#waiting.delete(waiting);
       refuse(reason);
     };
-    const waiting: Waiting = { start, refuse, off: onAbort(signal, leave) };
+    const off = signal === undefined ? nothing : this.#aborts.on(signal, leave);
+    const waiting: Waiting = { start, refuse, off };
     this.#waiting.add(waiting);
   }
 
@@ -53,3 +56,5 @@ export class CallGate {
     this.#waiting.clear();
   }
 }
+
+function nothing(): void {}

@@ -10,10 +10,10 @@ import { RpcStream } from "../stream/rpc-stream.ts";
 import { StreamTable } from "../stream/stream-table.ts";
 import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
+import { AbortHub } from "../util/abort-hub.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { deferred } from "../util/deferred.ts";
 import { channel, operationChannel } from "../util/diagnostics.ts";
-import { onAbort } from "../util/signals.ts";
 import { decodeXdr } from "../xdr/type.ts";
 import { CallGate } from "./call-gate.ts";
 import { EventHub, type EventOptions, type EventStream } from "./event-hub.ts";
@@ -52,7 +52,8 @@ export class Client {
   readonly #limits: ClientLimits;
   readonly #streams: StreamTable<ClientWire>;
   readonly #calls = new PendingCalls(0, (serial) => this.#streams.has(serial));
-  readonly #gate = new CallGate(() => this.#isFull());
+  readonly #aborts = new AbortHub();
+  readonly #gate = new CallGate(() => this.#isFull(), this.#aborts);
   readonly #send: SendCall;
   readonly #events = new EventHub();
   readonly #programs = new Map<Program<object>, unknown>();
@@ -179,7 +180,7 @@ export class Client {
     const serial = this.#calls.reserve();
     const header = callHeader(program, procedure.number, serial);
     this.#connection.send(header, procedure.args, args, procedure.name);
-    const off = signal === undefined ? nothing : onAbort(signal, (reason) => this.#abandon(serial, reason));
+    const off = signal === undefined ? nothing : this.#aborts.on(signal, (reason) => this.#abandon(serial, reason));
     // In the table before the call leaves: data may come before the reply.
     const wire = procedure.stream === null ? undefined : this.#openStream(header, call);
     this.#calls.open(serial, { program, procedure, wire, resolve, reject, off });
@@ -191,7 +192,7 @@ export class Client {
     const core = this.#streams.core({ program, version, procedure, serial }, () => off());
     const forget = (): void => this.#streams.remove(wire);
     const wire = new ClientWire({ core, port: this.#connection, isSparse: sparse, forget });
-    const off = onAbort(signal, (reason) => void wire.abort(reason));
+    const off = signal === undefined ? nothing : this.#aborts.on(signal, (reason) => void wire.abort(reason));
     this.#streams.add(wire);
     return wire;
   }

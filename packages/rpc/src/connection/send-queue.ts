@@ -58,7 +58,7 @@ export class SendQueue {
     if (this.#closed) return;
     const slab = this.#open();
     const start = slab.position;
-    slab.limit = start + this.#limits.frame;
+    slab.bound(this.#limits.frame);
     try {
       beginFrame(slab, header);
       encodeInto(slab, type, value, name);
@@ -85,7 +85,7 @@ export class SendQueue {
     const length = HEADER_BYTES + payload.length;
     if (length > this.#limits.frame) throw new RangeError(`frame of ${length} bytes exceeds ${this.#limits.frame}`);
     const slab = this.#open();
-    slab.limit = slab.position + length;
+    slab.bound(length);
     const start = beginFrame(slab, header);
     if (payload.length < BESIDE_BYTES) {
       slab.raw(payload);

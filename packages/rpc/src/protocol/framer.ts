@@ -33,9 +33,10 @@ export class Framer {
   /** Takes the rest of the frame at hand, of which `#left` bytes are still to come. */
   #passing: PieceSink | undefined;
   #left = 0;
-  /** Bytes that came and were not handed on yet: `#held` of them, from index 0. */
+  /** Bytes that came and were not handed on yet lie in `#hoard[#first..#last)`. */
   #hoard: Uint8Array = new Uint8Array(0);
-  #held = 0;
+  #first = 0;
+  #last = 0;
   #stopped = false;
   #running = false;
 
@@ -55,7 +56,7 @@ export class Framer {
     this.#running = true;
     try {
       let at = this.#pass(chunk, 0, chunk.length);
-      if (this.#held > 0 && !this.#stopped) at = this.#complete(chunk);
+      if (this.#held() > 0 && !this.#stopped) at = this.#complete(chunk);
       at = this.#stopped ? at : this.#cut(chunk, at, chunk.length);
       this.#keep(chunk, at, chunk.length);
     } finally {
@@ -71,11 +72,11 @@ export class Framer {
   /** Hands on what came meanwhile. Throws as `push` does. */
   resume(): void {
     this.#stopped = false;
-    if (this.#running || this.#held === 0) return;
+    if (this.#running || this.#held() === 0) return;
     this.#running = true;
     try {
-      const at = this.#pass(this.#hoard, 0, this.#held);
-      this.#drop(this.#cut(this.#hoard, at, this.#held));
+      const at = this.#pass(this.#hoard, this.#first, this.#last);
+      this.#drop(this.#cut(this.#hoard, at, this.#last) - this.#first);
     } finally {
       this.#running = false;
     }
@@ -96,20 +97,20 @@ export class Framer {
   /** Adds to the frame in the hoard what it lacks and hands it on; returns how much of `chunk` that took. */
   #complete(chunk: Uint8Array): number {
     let at = 0;
-    if (this.#held < LENGTH_BYTES) at = this.#take(chunk, 0, LENGTH_BYTES - this.#held);
-    if (this.#held < LENGTH_BYTES) return at;
-    const length = this.#length(this.#hoard, 0);
-    if (this.#held < HEADER_BYTES) {
-      at = this.#take(chunk, at, HEADER_BYTES - this.#held);
-      if (this.#held < HEADER_BYTES) return at;
-      if (this.#passFrom(this.#hoard, 0, HEADER_BYTES, length) > 0) {
+    if (this.#held() < LENGTH_BYTES) at = this.#take(chunk, 0, LENGTH_BYTES - this.#held());
+    if (this.#held() < LENGTH_BYTES) return at;
+    const length = this.#length(this.#hoard, this.#first);
+    if (this.#held() < HEADER_BYTES) {
+      at = this.#take(chunk, at, HEADER_BYTES - this.#held());
+      if (this.#held() < HEADER_BYTES) return at;
+      if (this.#passFrom(this.#hoard, this.#first, this.#last, length) > this.#first) {
         this.#drop(HEADER_BYTES);
         return this.#pass(chunk, at, chunk.length);
       }
     }
-    at = this.#take(chunk, at, length - this.#held);
-    if (this.#held < length) return at;
-    this.#sink(this.#hoard, 0, length);
+    at = this.#take(chunk, at, length - this.#held());
+    if (this.#held() < length) return at;
+    this.#sink(this.#hoard, this.#first, this.#first + length);
     this.#drop(length);
     return at;
   }
@@ -140,25 +141,38 @@ export class Framer {
     return end;
   }
 
+  #held(): number {
+    return this.#last - this.#first;
+  }
+
   #keep(chunk: Uint8Array, at: number, end: number): void {
     if (at === end) return;
-    const held = this.#held + end - at;
-    if (held > this.#hoard.length) this.#grow(held);
-    this.#hoard.set(chunk.subarray(at, end), this.#held);
-    this.#held = held;
+    if (this.#last + end - at > this.#hoard.length) this.#makeRoom(this.#held() + end - at);
+    this.#hoard.set(chunk.subarray(at, end), this.#last);
+    this.#last += end - at;
   }
 
-  #grow(held: number): void {
-    const hoard = new Uint8Array(Math.max(held, Math.min(this.#hoard.length * 2, this.#limit)));
-    hoard.set(this.#hoard.subarray(0, this.#held));
-    this.#hoard = hoard;
+  /** For `size` bytes in all: moves what is there to the front, of a larger hoard if need be. */
+  #makeRoom(size: number): void {
+    const held = this.#held();
+    if (size <= this.#hoard.length) {
+      this.#hoard.copyWithin(0, this.#first, this.#last);
+    } else {
+      const hoard = new Uint8Array(Math.max(size, Math.min(this.#hoard.length * 2, this.#limit)));
+      hoard.set(this.#hoard.subarray(this.#first, this.#last));
+      this.#hoard = hoard;
+    }
+    this.#first = 0;
+    this.#last = held;
   }
 
-  /** Forgets the first `size` bytes of the hoard. */
+  /** Forgets the first `size` bytes of the hoard. They are moved over only when room is needed. */
   #drop(size: number): void {
-    this.#held -= size;
-    if (this.#held > 0) this.#hoard.copyWithin(0, size, size + this.#held);
-    else if (this.#hoard.length > KEPT_BYTES) this.#hoard = new Uint8Array(0);
+    this.#first += size;
+    if (this.#first < this.#last) return;
+    this.#first = 0;
+    this.#last = 0;
+    if (this.#hoard.length > KEPT_BYTES) this.#hoard = new Uint8Array(0);
   }
 
   #length(bytes: Uint8Array, at: number): number {

@@ -4,7 +4,7 @@ import { type MessageHeader, MessageStatus, MessageType } from "../protocol/mess
 import { RpcError } from "../protocol/rpc-error.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { operationChannel } from "../util/diagnostics.ts";
-import { decodeXdr } from "../xdr/type.ts";
+import { XdrReader } from "../xdr/reader.ts";
 import { readUint32 } from "../xdr/words.ts";
 import type { AnswerCall, Call, Handlers, ServerInterceptor } from "./handlers.ts";
 import type { ServerClient } from "./server-client.ts";
@@ -186,8 +186,9 @@ function routesOf<P extends object>(
     const answer = interceptors.reduceRight((next, around) => around(next), bound(name, handler, handlers));
     byNumber.set(procedure.number, { procedure, answer });
   }
-  for (const name of Object.keys(handlers)) {
-    if (!procedures.has(name)) throw new TypeError(`program ${program.name} has no procedure ${name}`);
+  for (const [name, value] of Object.entries(handlers)) {
+    if (typeof value === "function" && !procedures.has(name))
+      throw new TypeError(`program ${program.name} has no procedure ${name}`);
   }
   return byNumber;
 }
@@ -200,10 +201,10 @@ function bound(name: string, handler: unknown, owner: object): AnswerCall {
   return (call) => method.call(owner, call.args, call);
 }
 
-/** The arguments; bytes left over are ignored (F014), and what is wrong is not told to the peer (F025). */
+/** The arguments; bytes left over are ignored (F014), and what is wrong is not told to the peer (F025), so its place is not looked for. */
 function decodeArgs(route: Route, bytes: Uint8Array, start: number, end: number): { value: unknown } | RpcError {
   try {
-    return { value: decodeXdr(route.procedure.args, bytes, route.procedure.name, start, end) };
+    return { value: route.procedure.args.decode(new XdrReader(bytes, start, end)) };
   } catch (error) {
     return rpcRefusal("Unable to decode message payload", error);
   }

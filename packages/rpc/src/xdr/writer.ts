@@ -17,13 +17,20 @@ export class XdrWriter {
   bytes: Uint8Array;
   /** Index into `bytes` of the next byte. */
   position = 0;
-  /** `position` may not pass this. */
-  limit: number;
+  #limit: number;
+  /** Where the bytes begin that `#limit` is for. */
+  #base = 0;
   #doubles: DataView | undefined;
 
   constructor(size = 1024, limit = 0x4000_0000) {
     this.bytes = new Uint8Array(size);
-    this.limit = limit;
+    this.#limit = limit;
+  }
+
+  /** From here on at most `size` bytes fit, whatever was the limit before. */
+  bound(size: number): void {
+    this.#base = this.position;
+    this.#limit = this.position + size;
   }
 
   /** What has been written so far, as a view. */
@@ -107,6 +114,7 @@ export class XdrWriter {
 
   /** `opaque<max>`. */
   opaque(value: Uint8Array, max: number): void {
+    requireBytes(value);
     if (value.length > max) throw tooLong("opaque", value.length, max);
     const at = this.reserve(4 + padded(value.length));
     writeWord(this.bytes, at, value.length);
@@ -115,6 +123,7 @@ export class XdrWriter {
 
   /** `opaque[size]`. */
   fixedOpaque(value: Uint8Array, size: number): void {
+    requireBytes(value);
     if (value.length !== size) throw new RangeError(`opaque of ${value.length} bytes, expected exactly ${size}`);
     const at = this.reserve(padded(size));
     this.#raw(value, at);
@@ -128,6 +137,7 @@ export class XdrWriter {
 
   /** `char x[size]`: libvirt's four bytes per character, sign-extended; short values are filled with zeros (F010). */
   fixedChars(value: Uint8Array, size: number): void {
+    requireBytes(value);
     if (value.length > size) throw tooLong("char array", value.length, size);
     let at = this.reserve(size * 4);
     for (let i = 0; i < size; i++, at += 4) writeWord(this.bytes, at, ((value[i] ?? 0) << 24) >> 24);
@@ -160,7 +170,7 @@ export class XdrWriter {
     const at = this.position;
     const end = at + size;
     if (end > this.bytes.length) this.#grow(end);
-    else if (end > this.limit) throw this.#full(end);
+    else if (end > this.#limit) throw this.#full(end);
     this.position = end;
     return at;
   }
@@ -172,15 +182,16 @@ export class XdrWriter {
   }
 
   #grow(end: number): void {
-    if (end > this.limit) throw this.#full(end);
-    const grown = new Uint8Array(Math.max(end, Math.min(this.bytes.length * 2, this.limit)));
+    if (end > this.#limit) throw this.#full(end);
+    const grown = new Uint8Array(Math.max(end, Math.min(this.bytes.length * 2, this.#limit)));
     grown.set(this.bytes.subarray(0, this.position));
     this.bytes = grown;
     this.#doubles = undefined;
   }
 
   #full(end: number): XdrError {
-    return new XdrError(`${end} bytes exceed the limit of ${this.limit}`, { offset: this.position });
+    const [size, limit] = [end - this.#base, this.#limit - this.#base];
+    return new XdrError(`${size} bytes exceed the limit of ${limit}`, { offset: this.position - this.#base });
   }
 
   /** The 64-bit words of an integer that a double holds exactly: several times faster than bigint arithmetic. */
@@ -248,6 +259,10 @@ export class XdrWriter {
 function outOfRange(type: string, value: unknown, wanted: "number" | "bigint" = "number"): Error {
   if (typeof value !== wanted) return new TypeError(`${typeof value} is not a ${wanted} for ${type}`);
   return new RangeError(`${String(value)} is out of range for ${type}`);
+}
+
+function requireBytes(value: Uint8Array): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${typeof value} is not a Uint8Array`);
 }
 
 function tooLong(type: string, length: number, max: number): RangeError {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CallGate } from "../../src/client/call-gate.ts";
 import { Client } from "../../src/client/client.ts";
+import { AbortHub } from "../../src/util/abort-hub.ts";
 import { Echo } from "../helpers/echo.ts";
 import { replyTo, scripted } from "../helpers/scripted-peer.ts";
 import { nextTurn, until } from "../helpers/turns.ts";
@@ -9,7 +10,7 @@ describe("a gate", () => {
   it("lets in as many as find room, in the order in which they came", () => {
     let room = 0;
     const started: number[] = [];
-    const gate = new CallGate(() => room === 0);
+    const gate = new CallGate(() => room === 0, new AbortHub());
     for (const n of [1, 2, 3]) {
       gate.wait(
         () => {
@@ -32,7 +33,7 @@ describe("a gate", () => {
 
   it("is closed to newcomers while somebody waits, though there be room", () => {
     let full = true;
-    const gate = new CallGate(() => full);
+    const gate = new CallGate(() => full, new AbortHub());
     gate.wait(
       () => {},
       () => {},
@@ -45,7 +46,7 @@ describe("a gate", () => {
   });
 
   it("refuses who aborts, and all at the end", () => {
-    const gate = new CallGate(() => true);
+    const gate = new CallGate(() => true, new AbortHub());
     const reasons: unknown[] = [];
     const controller = new AbortController();
     gate.wait(expect.unreachable, (reason) => reasons.push(reason), controller.signal);

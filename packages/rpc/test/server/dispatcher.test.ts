@@ -336,7 +336,7 @@ describe("handlers", () => {
 
   it("that were refused leave the program free", () => {
     const server = new Server({ name: "echod" });
-    expect(() => server.add(Echo, { sya: 1 } as unknown as Handlers<EchoProcedures>)).toThrow(TypeError);
+    expect(() => server.add(Echo, { sya() {} } as unknown as Handlers<EchoProcedures>)).toThrow(TypeError);
     expect(() => server.add(Echo, echoing)).not.toThrow();
   });
 

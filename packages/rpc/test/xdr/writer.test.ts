@@ -322,7 +322,7 @@ describe("growth", () => {
 
   it("obeys a limit below what it has room for", () => {
     const writer = new XdrWriter(1024);
-    writer.limit = 4;
+    writer.bound(4);
     writer.int(1);
     expect(() => writer.int(2)).toThrow(XdrError);
   });
