@@ -1,6 +1,7 @@
 import {
   type CallOptions,
   type Client,
+  type ConnectOptions,
   ConnectionError,
   connect,
   ErrorCode,
@@ -14,7 +15,7 @@ import { Qemu, type QemuProcedures } from "./gen/qemu.ts";
 import { Remote, RemoteAuthType, type RemoteProcedures } from "./gen/remote.ts";
 import { type HostInfo, hostInfo } from "./host-info.ts";
 import { LifecycleEvents } from "./lifecycle.ts";
-import { parseUri, UriError } from "./uri.ts";
+import { parseUri, type Target, UriError } from "./uri.ts";
 import { parseUuid } from "./uuid.ts";
 import { formatVersion } from "./version.ts";
 
@@ -72,7 +73,7 @@ export class Libvirt implements AsyncDisposable {
   static async open(uri: string, options: OpenOptions = {}): Promise<Libvirt> {
     const readonly = options.readonly ?? false;
     const target = parseUri(uri, readonly, { uid: process.getuid?.(), runtimeDir: process.env["XDG_RUNTIME_DIR"] });
-    const client = await connect(target.address, options);
+    const client = await connect(target.address, { ...options, ...(await tlsOf(target)) });
     try {
       return new Libvirt(client, await openHypervisor(client, target.name, readonly, options));
     } catch (error) {
@@ -174,6 +175,14 @@ export class Libvirt implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+/** The credentials that a URI asks for. What TLS needs is loaded by those who use it. */
+async function tlsOf({ tls }: Target): Promise<Pick<ConnectOptions, "tls">> {
+  if (tls === undefined) return {};
+  const { pkiFiles } = await import("virnet/tls");
+  const { pkipath, sanity, verify, priority } = tls;
+  return { tls: { ...(await pkiFiles(pkipath, "client", { sanity })), verify, priority } };
 }
 
 /** libvirt's own order of calls (libvirt-rpc §2.22). Gives the URI that the server opened. */

@@ -2,10 +2,24 @@ import type { TcpAddress, UnixAddress } from "virnet";
 
 /** What a libvirt URI leads to (libvirt-rpc §3). */
 export interface Target {
-  readonly transport: "unix" | "tcp";
+  readonly transport: "unix" | "tcp" | "tls";
   readonly address: UnixAddress | TcpAddress;
+  /** With transport `tls` only. */
+  readonly tls?: TlsTarget;
   /** The name for CONNECT_OPEN: the URI without what only this side needs. Empty: the server probes for a driver. */
   readonly name: string;
+}
+
+/** What a URI says about TLS. */
+export interface TlsTarget {
+  /** The directory of all PEM files; libvirt's own places for `null`. */
+  readonly pkipath: string | null;
+  /** Whether our own files are checked. */
+  readonly sanity: boolean;
+  /** Whether the server's certificate must be good. */
+  readonly verify: boolean;
+  /** A GnuTLS priority string. */
+  readonly priority?: string;
 }
 
 /** What of the surroundings decides where a URI leads; the process's own unless given. */
@@ -20,7 +34,7 @@ export class UriError extends TypeError {
   override readonly name = "UriError";
 }
 
-const TCP_PORT = 16_509;
+const PORTS = { tcp: 16_509, tls: 16_514 } as const;
 const SYSTEM_DIR = "/var/run/libvirt";
 
 /** `driver[+transport]://[user@][host][:port]/[path][?name=value…]`, schemes and parameters in any case. */
@@ -46,8 +60,10 @@ export function parseUri(uri: string, readonly: boolean, surroundings: Surroundi
   const query = parseQuery(parts["query"] ?? "");
   const transport = transportOf(parts["transport"], host);
   const name = valueOf(query, "name") ?? openName(driver, path, query);
-  if (transport === "tcp") {
-    return { transport, name, address: { host: host === "" ? "localhost" : host, port: portOf(parts["port"]) } };
+  if (transport !== "unix") {
+    const port = portOf(parts["port"], PORTS[transport]);
+    const address = { host: host === "" ? "localhost" : host, port };
+    return { transport, name, address, ...(transport === "tls" && { tls: tlsTarget(query) }) };
   }
   if (host !== "") throw new UriError(`a UNIX socket is on this machine, but ${uri} names the host ${host}`);
   const socket = valueOf(query, "socket") ?? defaultSocket(driver, path, readonly, surroundings);
@@ -81,17 +97,34 @@ function valueOf(query: readonly Parameter[], key: string): string | undefined {
   return query.find((parameter) => parameter.key === key)?.value;
 }
 
-function transportOf(given: string | undefined, host: string): "unix" | "tcp" {
-  const transport = (given ?? (host === "" ? "unix" : "tls")).toLowerCase();
-  if (transport === "unix" || transport === "tcp") return transport;
-  const why = given === undefined ? ", which a URI with a host means when it names none" : "";
-  throw new UriError(`transport ${transport}${why} is not among those this client has: unix, tcp`);
+function tlsTarget(query: readonly Parameter[]): TlsTarget {
+  const priority = valueOf(query, "tls_priority");
+  return {
+    pkipath: valueOf(query, "pkipath") ?? null,
+    sanity: !flagOf(query, "no_sanity"),
+    verify: !flagOf(query, "no_verify"),
+    ...(priority !== undefined && { priority }),
+  };
 }
 
-function portOf(text: string | undefined): number {
+/** A number, and anything but 0 means yes (libvirt-rpc §3.2). */
+function flagOf(query: readonly Parameter[], key: string): boolean {
+  const value = valueOf(query, key);
+  if (value === undefined) return false;
+  if (!/^\s*[+-]?\d+$/.test(value)) throw new UriError(`${key}=${value}: expected a number, 0 for no and 1 for yes`);
+  return Number(value) !== 0;
+}
+
+function transportOf(given: string | undefined, host: string): "unix" | "tcp" | "tls" {
+  const transport = (given ?? (host === "" ? "unix" : "tls")).toLowerCase();
+  if (transport === "unix" || transport === "tcp" || transport === "tls") return transport;
+  throw new UriError(`transport ${transport} is not among those this client has: unix, tcp, tls`);
+}
+
+function portOf(text: string | undefined, usual: number): number {
   const port = Number(text ?? 0);
   if (port > 65_535) throw new UriError(`port ${port} is above 65535`);
-  return port === 0 ? TCP_PORT : port;
+  return port === 0 ? usual : port;
 }
 
 function openName(driver: string, path: string, query: readonly Parameter[]): string {

@@ -4,7 +4,8 @@ import type { BrowseOptions } from "./mdns/browse.ts";
 import { findService } from "./mdns/find.ts";
 import type { FoundService } from "./mdns/service.ts";
 import type { FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
-import { openTransport } from "./transport/open.ts";
+import { type OpenAddress, openTransport } from "./transport/open.ts";
+import type { TlsClientOptions } from "./transport/tls-client.ts";
 import type { Transport } from "./transport/transport.ts";
 import { ConnectionError } from "./util/connection-error.ts";
 import { operationChannel } from "./util/diagnostics.ts";
@@ -27,6 +28,8 @@ export type Address = UnixAddress | TcpAddress | FdAddress | MdnsAddress | Trans
 export interface ConnectOptions extends ClientOptions {
   /** Covers all steps up to the finished client, not the client's life. */
   readonly signal?: AbortSignal;
+  /** Speaks TLS, with the credentials that `pkiFiles` of `virnet/tls` gives. */
+  readonly tls?: TlsClientOptions;
 }
 
 /** `tracing:virnet:client:connect:*`, with `{ address }` as the context. */
@@ -43,23 +46,39 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
 
 async function open(address: Address, options: ConnectOptions): Promise<Client> {
   options.signal?.throwIfAborted();
-  if ("transport" in address) return new Client(address.transport, options);
-  if ("mdns" in address) return new Client(await openFound(address, options.signal), options);
+  if ("transport" in address) return new Client(given(address, options), options);
+  if ("mdns" in address) return new Client(await openFound(address, options), options);
   // Refused here, for after the dialling there would be a connection that nobody closes.
   clientLimits(options.limits);
-  return new Client(await openTransport(address, options.signal), options);
+  return new Client(await reach(address, options), options);
+}
+
+function given({ transport }: TransportAddress, { tls }: ConnectOptions): Transport {
+  if (tls === undefined) return transport;
+  throw new TypeError("TLS is made by who connects, and this transport is connected already");
+}
+
+/** What TLS needs is loaded by those who use it. */
+async function reach(address: OpenAddress, { tls, signal }: ConnectOptions): Promise<Transport> {
+  if (tls === undefined) return openTransport(address, signal);
+  const { openTls } = await import("./transport/tls-client.ts");
+  return openTls(address, tls, signal);
 }
 
 /** All addresses of the service, one after another. Without a signal, ten seconds are for finding it. */
 async function openFound(
   { mdns, type = "_libvirt._tcp", ...where }: MdnsAddress,
-  signal?: AbortSignal,
+  { signal, tls }: ConnectOptions,
 ): Promise<Transport> {
   const service = await findService(mdns, type, { ...where, ...(signal && { signal }) });
   const failures: ConnectionError[] = [];
   for (const host of service.addresses) {
     try {
-      return await openTransport({ host, port: service.port }, signal);
+      // A certificate is for the host's name, not for the address that the announcement had.
+      return await reach(
+        { host, port: service.port },
+        { ...(signal && { signal }), ...(tls && { tls: { host: service.host, ...tls } }) },
+      );
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       failures.push(error);

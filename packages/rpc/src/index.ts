@@ -15,6 +15,9 @@ export type { EventType, Procedure, Procedures, Program, StreamDirection } from 
 export { ErrorCode, ErrorDomain, ErrorLevel } from "./protocol/error-code.ts";
 export { defaultLimits, type ProtocolLimits } from "./protocol/limits.ts";
 export { RpcError, type RpcErrorDetail } from "./protocol/rpc-error.ts";
+export { CHUNK_BYTES, type Hole, type Part } from "./stream/part.ts";
+export type { HoleOptions, RpcStream } from "./stream/rpc-stream.ts";
+export type { PeerCertificate, Security } from "./tls/security.ts";
 export {
   describeAddress,
   describeEndpoint,
@@ -25,8 +28,7 @@ export {
   type UnixAddress,
   uriForm,
 } from "./transport/address.ts";
-export { CHUNK_BYTES, type Hole, type Part } from "./stream/part.ts";
-export type { HoleOptions, RpcStream } from "./stream/rpc-stream.ts";
+export type { TlsClientOptions } from "./transport/tls-client.ts";
 export type { Transport, TransportEvents } from "./transport/transport.ts";
 export { type CloseReason, ConnectionError } from "./util/connection-error.ts";
 export { XdrError } from "./xdr/error.ts";

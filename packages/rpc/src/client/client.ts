@@ -9,6 +9,7 @@ import { ClientWire } from "../stream/client-wire.ts";
 import { RpcStream } from "../stream/rpc-stream.ts";
 import { StreamTable } from "../stream/stream-table.ts";
 import type { Endpoint } from "../transport/address.ts";
+import type { Security } from "../tls/security.ts";
 import type { Transport } from "../transport/transport.ts";
 import { AbortHub } from "../util/abort-hub.ts";
 import { ConnectionError } from "../util/connection-error.ts";
@@ -48,6 +49,8 @@ export class Client {
   readonly closed: Promise<ConnectionError>;
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** How the connection is protected, and the server's certificate; `null` where it isn't. */
+  readonly security: Security | null;
   readonly #connection: Connection;
   readonly #limits: ClientLimits;
   readonly #streams: StreamTable<ClientWire>;
@@ -67,6 +70,7 @@ export class Client {
     this.#onClosed = resolve;
     this.local = transport.local;
     this.remote = transport.remote;
+    this.security = transport.security ?? null;
     this.#limits = clientLimits(options.limits);
     this.#send = intercepted(options.interceptors ?? [], (call) => this.#traced(call));
     this.#connection = new Connection({
@@ -86,6 +90,10 @@ export class Client {
       callsWait: () => this.#calls.size > 0,
     });
     this.#connection.start();
+  }
+
+  get encrypted(): boolean {
+    return this.security?.encrypted ?? false;
   }
 
   /** Calls that wait for their reply. */

@@ -1,5 +1,6 @@
 export type { FdAddress, TcpAddress } from "../transport/address.ts";
 export type { ListenAddress, UnixListenAddress } from "../transport/listen.ts";
+export type { TlsServerOptions } from "../transport/tls-server.ts";
 export { CallContext } from "./call-context.ts";
 export type { HandlerFailure } from "./dispatcher.ts";
 export type {
@@ -14,5 +15,5 @@ export type {
 } from "./handlers.ts";
 export type { ServerLimits } from "./limits.ts";
 export { type CloseOptions, Server, type ServerOptions } from "./server.ts";
-export type { ServerClient } from "./server-client.ts";
+export type { ClientIdentity, ServerClient } from "./server-client.ts";
 export type { Service, ServiceOptions } from "./service.ts";

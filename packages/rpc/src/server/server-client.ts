@@ -8,6 +8,7 @@ import { type MessageHeader, MessageStatus, MessageType } from "../protocol/mess
 import { errorToWire, RpcError } from "../protocol/rpc-error.ts";
 import { ServerWire } from "../stream/server-wire.ts";
 import { StreamTable } from "../stream/stream-table.ts";
+import type { Security } from "../tls/security.ts";
 import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
@@ -43,12 +44,20 @@ export interface ServerClientParts {
   readonly dispatch: Dispatch;
 }
 
+/** Who a client has proved to be; what it has not is `null`. */
+export interface ClientIdentity {
+  /** The name in its certificate, in the text form of allow-lists. */
+  readonly x509DistinguishedName: string | null;
+}
+
 /** One connected client, as its handlers see it. */
 export class ServerClient {
   /** From 1, never used again (F136). */
   readonly id: number;
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** How the connection is protected, and the client's certificate; `null` where it isn't. */
+  readonly security: Security | null;
   readonly connectedAt: Date = new Date();
   /** Resolves, never rejects, when the client has gone; the error says why. */
   readonly closed: Promise<ConnectionError>;
@@ -57,10 +66,12 @@ export class ServerClient {
   readonly #streams: StreamTable<ServerWire>;
   readonly #limits: ServerLimits;
   readonly #dispatch: Dispatch;
-  readonly #abort = new AbortController();
+  /** Made when somebody asks for the signal: it is the costliest part of a client that says nothing. */
+  #abort: AbortController | undefined;
   readonly #onClosed: (error: ConnectionError) => void;
   #closing = false;
   #gone = false;
+  #end: ConnectionError | undefined;
   #congested = false;
 
   constructor({ id, transport, slabs, limits, dispatch }: ServerClientParts) {
@@ -68,6 +79,7 @@ export class ServerClient {
     this.id = id;
     this.local = transport.local;
     this.remote = transport.remote;
+    this.security = transport.security ?? null;
     this.closed = promise;
     this.#onClosed = resolve;
     this.#limits = limits;
@@ -94,7 +106,13 @@ export class ServerClient {
 
   /** Aborts when the client has gone; the reason says why. */
   get signal(): AbortSignal {
+    this.#abort ??= this.#gone ? abortedBy(this.#end) : new AbortController();
     return this.#abort.signal;
+  }
+
+  /** Who the client has proved to be. */
+  get identity(): ClientIdentity {
+    return { x509DistinguishedName: this.security?.peer?.distinguishedName ?? null };
   }
 
   /** Calls of this client being worked on. */
@@ -216,9 +234,16 @@ export class ServerClient {
   #finish(error: ConnectionError): void {
     this.#gone = true;
     this.#streams.loseAll(error);
-    this.#abort.abort(error);
+    this.#end = error;
+    this.#abort?.abort(error);
     this.#onClosed(error);
   }
+}
+
+function abortedBy(reason: unknown): AbortController {
+  const controller = new AbortController();
+  controller.abort(reason);
+  return controller;
 }
 
 function headerOf(program: number, version: number, procedure: number, serial: number): MessageHeader {

@@ -81,6 +81,16 @@ export class Server {
     return service;
   }
 
+  /**
+   * Reads the files of all TLS services again, without a restart. Should any of them not do, it rejects with why, and
+   * all services keep what they have; connections that are there go on in any case (F111).
+   */
+  async reloadTls(): Promise<void> {
+    const tls = [...this.#services].flatMap(({ prepareReload }) => prepareReload ?? []);
+    if (tls.length === 0) throw new TypeError(`${this.name} has no service with TLS`);
+    for (const use of await Promise.all(tls.map((prepare) => prepare()))) use();
+  }
+
   /** Serves a connected transport of the caller's own making, as if it had come in through a service. */
   accept(transport: Transport): ServerClient | undefined {
     if (this.#closing !== undefined || this.#clients.size >= this.#limits.clients) {

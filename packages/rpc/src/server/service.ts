@@ -1,7 +1,7 @@
 import { type Advertisement, type AdvertiseOptions, advertise } from "../mdns/advertise.ts";
 import { describeEndpoint, type Endpoint } from "../transport/address.ts";
-import { type ListenAddress, listen } from "../transport/listen.ts";
-import { readBuffer } from "../transport/node-socket.ts";
+import { admitPlain, type ListenAddress, listen } from "../transport/listen.ts";
+import type { TlsAcceptor, TlsServerOptions } from "../transport/tls-server.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ConnectionError } from "../util/connection-error.ts";
 
@@ -10,6 +10,8 @@ export interface ServiceOptions {
   readonly backlog?: number;
   /** Advertises the service by mDNS, with its real port, until it is closed. A UNIX socket can't be. */
   readonly advertise?: AdvertiseOptions;
+  /** Speaks TLS, with the credentials that `pkiFiles` of `virnet/tls` gives. */
+  readonly tls?: TlsServerOptions;
 }
 
 export interface ServiceParts extends ServiceOptions {
@@ -29,6 +31,11 @@ export interface Service {
   readonly port?: number;
   /** How it is advertised; absent when it isn't. */
   readonly advertisement?: Advertisement;
+  /**
+   * Reads and checks the files of `tls` again; what it resolves to puts them to use for connections from then on. Absent
+   * where there is no TLS.
+   */
+  readonly prepareReload?: () => Promise<() => void>;
   /** Accepts no further client; those that are there stay. */
   close(): Promise<void>;
   /** The endpoints as people write them. */
@@ -40,7 +47,9 @@ export interface Service {
  * advertised.
  */
 export async function openService(address: ListenAddress, parts: ServiceParts): Promise<Service> {
-  const listeners = await listen(address, { ...parts, readBuffer: readBuffer() });
+  const acceptor = parts.tls === undefined ? undefined : await openAcceptor(parts.tls, parts.accept);
+  const admit = acceptor === undefined ? admitPlain(parts.accept) : acceptor.accept.bind(acceptor);
+  const listeners = await listen(address, { ...parts, admit });
   const endpoints = listeners.map(({ endpoint }) => endpoint);
   const closeListeners = (): Promise<void[]> => Promise.all(listeners.map((listener) => listener.close()));
   const advertisement = await unless(closeListeners, () => advertisementOf(endpoints, parts));
@@ -48,11 +57,19 @@ export async function openService(address: ListenAddress, parts: ServiceParts): 
     endpoints,
     ...portOf(endpoints),
     ...(advertisement && { advertisement }),
+    ...(acceptor && { prepareReload: () => acceptor.prepareReload() }),
     async close() {
+      acceptor?.close();
       await Promise.all([advertisement?.close(), closeListeners()]);
     },
     toString: () => endpoints.map(describeEndpoint).join(", "),
   };
+}
+
+/** What TLS needs is loaded by those who use it. */
+async function openAcceptor(tls: TlsServerOptions, accept: (transport: Transport) => void): Promise<TlsAcceptor> {
+  const { TlsAcceptor: Acceptor } = await import("../transport/tls-server.ts");
+  return new Acceptor(tls, accept);
 }
 
 /** What `next` gives; should it throw, `undo` is done first. */

@@ -11,7 +11,7 @@ import {
   type TcpAddress,
   type UnixAddress,
 } from "./address.ts";
-import { acceptSocket, socketError, systemCode } from "./node-socket.ts";
+import { acceptSocket, readBuffer, socketError, systemCode } from "./node-socket.ts";
 import { openTransport } from "./open.ts";
 import { resolveHost } from "./resolve-host.ts";
 import type { Transport } from "./transport.ts";
@@ -30,11 +30,18 @@ export type ListenAddress = UnixListenAddress | TcpAddress | FdAddress;
 export interface ListenOptions {
   /** Connections that may wait to be accepted; libvirtd's 1000 unless given. 30 is used for 0 and less (F078). */
   readonly backlog?: number;
-  /** The buffer that all accepted sockets read into. */
-  readonly readBuffer: Uint8Array;
-  readonly accept: (transport: Transport) => void;
+  readonly admit: Admit;
   /** An error of the listening socket after it was opened; it goes on listening. */
   readonly error: (error: ConnectionError) => void;
+}
+
+/** Takes over a socket that was accepted and paused, and makes a transport of it, or not. */
+export type Admit = (socket: net.Socket) => void;
+
+/** Admits everybody as they come; all accepted sockets share one buffer to read into. */
+export function admitPlain(accept: (transport: Transport) => void): Admit {
+  const buffer = readBuffer();
+  return (socket) => accept(acceptSocket(socket, buffer));
 }
 
 /** One listening socket. */
@@ -170,7 +177,7 @@ const skippable: ReadonlySet<string> = new Set(["EADDRINUSE", "EADDRNOTAVAIL", "
 
 function bind(target: net.ListenOptions | { fd: number }, name: string, options: ListenOptions): Promise<Listener> {
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  server.on("connection", (socket) => options.accept(acceptSocket(socket, options.readBuffer)));
+  server.on("connection", options.admit);
   const backlog = options.backlog ?? 1000;
   server.listen({ ...target, backlog: backlog > 0 ? backlog : 30 });
   return new Promise((fulfil, reject) => {

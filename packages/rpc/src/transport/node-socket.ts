@@ -1,4 +1,5 @@
 import net from "node:net";
+import type { Security } from "../tls/security.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { describeEndpoint, type Endpoint } from "./address.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
@@ -80,13 +81,15 @@ function endpoint(family?: string, host?: string, port?: number): Endpoint | und
 export class NodeSocket implements Transport {
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  readonly security: Security | null;
   readonly #socket: net.Socket;
   readonly #intake: Intake | undefined;
   #failure: ConnectionError | undefined;
   #ended = false;
 
   /** Without an `intake` the socket's `data` events serve. */
-  constructor(socket: net.Socket, intake: Intake | undefined, endpoints: Endpoints) {
+  constructor(socket: net.Socket, intake: Intake | undefined, endpoints: Endpoints, security: Security | null = null) {
+    this.security = security;
     this.local = endpoints.local;
     this.remote = endpoints.remote;
     this.#socket = socket;

@@ -22,14 +22,18 @@ export type OpenAddress = UnixAddress | TcpAddress | FdAddress;
  */
 export async function openTransport(address: OpenAddress, signal?: AbortSignal): Promise<Transport> {
   signal?.throwIfAborted();
-  if ("path" in address) return openUnix(address, signal);
   if ("fd" in address) return openDescriptor(address);
-  return openTcp(address, signal);
+  return dialAddress(address, signal, dialPlain);
 }
 
-function openUnix({ path }: UnixAddress, signal: AbortSignal | undefined): Promise<Transport> {
-  return dial({ path: systemPath(path) }, path, signal);
+function dialPlain(target: net.TcpNetConnectOpts | net.IpcNetConnectOpts, { onread }: Intake): PlainDial {
+  return {
+    socket: net.connect({ ...target, allowHalfOpen: true, onread }),
+    adopt: ({ socket, intake, name }) => new NodeSocket(socket, intake, endpointsOf(socket, name)),
+  };
 }
+
+type PlainDial = ReturnType<Dial<net.Socket, Transport>>;
 
 function openDescriptor({ fd }: FdAddress): Transport {
   const intake = openIntake(readBuffer());
@@ -43,14 +47,43 @@ function openDescriptor({ fd }: FdAddress): Transport {
   }
 }
 
+/** A socket that is connected. */
+export interface Dialled<S extends net.Socket> {
+  readonly socket: S;
+  readonly intake: Intake;
+  /** What a person calls the peer. */
+  readonly name: string;
+}
+
+/** Begins to connect, reading into `intake`; `adopt` takes the socket over in the very turn that it is connected. */
+export type Dial<S extends net.Socket, T> = (
+  target: net.TcpNetConnectOpts | net.IpcNetConnectOpts,
+  intake: Intake,
+) => { readonly socket: S; readonly adopt: (dialled: Dialled<S>) => T };
+
+/** Connects to `address` in the way of `begin`; rejects and throws as {@link openTransport} does. */
+export async function dialAddress<S extends net.Socket, T>(
+  address: UnixAddress | TcpAddress,
+  signal: AbortSignal | undefined,
+  begin: Dial<S, T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  if ("path" in address) return dial({ path: systemPath(address.path) }, address.path, signal, begin);
+  return dialTcp(address, signal, begin);
+}
+
 /** All addresses of the host, in the system's order, one after another (F080); each failure is told. */
-async function openTcp(address: TcpAddress, signal: AbortSignal | undefined): Promise<Transport> {
+async function dialTcp<S extends net.Socket, T>(
+  address: TcpAddress,
+  signal: AbortSignal | undefined,
+  begin: Dial<S, T>,
+): Promise<T> {
   const port = checkedPort(address.port);
   const host = address.host ?? "localhost";
   const failures: Error[] = [];
   for (const ip of await resolveHost(host, signal)) {
     try {
-      return await dial({ host: ip, port }, describeAddress({ host: ip, port }), signal);
+      return await dial({ host: ip, port }, describeAddress({ host: ip, port }), signal, begin);
     } catch (error) {
       signal?.throwIfAborted();
       failures.push(socketError(error, ip));
@@ -63,11 +96,16 @@ async function openTcp(address: TcpAddress, signal: AbortSignal | undefined): Pr
   });
 }
 
-function dial(target: net.NetConnectOpts, name: string, signal: AbortSignal | undefined): Promise<Transport> {
+function dial<S extends net.Socket, T>(
+  target: net.TcpNetConnectOpts | net.IpcNetConnectOpts,
+  name: string,
+  signal: AbortSignal | undefined,
+  begin: Dial<S, T>,
+): Promise<T> {
   return new Promise((fulfil, reject) => {
     signal?.throwIfAborted();
     const intake: Intake = openIntake(readBuffer());
-    const socket = net.connect({ ...target, allowHalfOpen: true, onread: intake.onread });
+    const { socket, adopt } = begin(target, intake);
     const settle = (): void => {
       off();
       socket.off("connect", connected);
@@ -75,7 +113,7 @@ function dial(target: net.NetConnectOpts, name: string, signal: AbortSignal | un
     };
     const connected = (): void => {
       settle();
-      fulfil(new NodeSocket(socket, intake, endpointsOf(socket, name)));
+      fulfil(adopt({ socket, intake, name }));
     };
     const failed = (error: Error): void => {
       settle();

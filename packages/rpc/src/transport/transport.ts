@@ -1,3 +1,4 @@
+import type { Security } from "../tls/security.ts";
 import type { ConnectionError } from "../util/connection-error.ts";
 import type { Endpoint } from "./address.ts";
 
@@ -15,6 +16,8 @@ export interface TransportEvents {
 export interface Transport {
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** How the bytes are protected; `null` or absent: not at all. */
+  readonly security?: Security | null;
   /** Begins reading. Called once, before anything else. */
   start(events: TransportEvents): void;
   /** Sends `bytes`; calls `done`, never before returning, when they are no longer needed: sent, or lost with the connection. */

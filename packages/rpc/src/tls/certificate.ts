@@ -1,0 +1,116 @@
+import { X509Certificate } from "node:crypto";
+import { AsnConvert } from "@peculiar/asn1-schema";
+import {
+  Certificate as AsnCertificate,
+  BasicConstraints,
+  ExtendedKeyUsage,
+  type GeneralName,
+  id_ce_basicConstraints,
+  id_ce_extKeyUsage,
+  id_ce_keyUsage,
+  id_ce_subjectAltName,
+  KeyUsage,
+  KeyUsageFlags,
+  type Name,
+  SubjectAlternativeName,
+} from "@peculiar/asn1-x509";
+import { commonNames, distinguishedName } from "./distinguished-name.ts";
+
+/** An extension's content, and whether who does not understand it must refuse the certificate. */
+export interface Marked<T> {
+  readonly critical: boolean;
+  readonly value: T;
+}
+
+export interface Constraints {
+  readonly ca: boolean;
+  /** How many CAs may stand between this one and a leaf; `null` for any number. */
+  readonly pathLength: number | null;
+}
+
+/** What the checks need of a certificate. Node tells neither a missing constraint from a negative one nor what is critical. */
+export interface Certificate {
+  readonly x509: X509Certificate;
+  /** In the text form of allow-lists. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** Equal for equal names, whatever their text. */
+  readonly subjectKey: string;
+  readonly issuerKey: string;
+  readonly commonNames: readonly string[];
+  /** Hexadecimal, as CRLs have it. */
+  readonly serial: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** OID of the algorithm its issuer signed it with. */
+  readonly signatureAlgorithm: string;
+  readonly constraints: Marked<Constraints> | null;
+  readonly usage: Marked<KeyUses> | null;
+  /** OIDs of what the key may be used for. */
+  readonly purposes: Marked<readonly string[]> | null;
+  readonly dnsNames: readonly string[];
+  readonly ipAddresses: readonly string[];
+}
+
+export interface KeyUses {
+  readonly digitalSignature: boolean;
+  readonly keyCertSign: boolean;
+}
+
+/** Parses one certificate, PEM or DER. Throws for what is none. */
+export function parseCertificate(pemOrDer: string | Uint8Array): Certificate {
+  const x509 = new X509Certificate(pemOrDer);
+  const { tbsCertificate: tbs, signatureAlgorithm } = AsnConvert.parse(x509.raw, AsnCertificate);
+  const extension = (id: string): Marked<ArrayBuffer> | null => {
+    const found = tbs.extensions?.find(({ extnID }) => extnID === id);
+    return found === undefined ? null : { critical: found.critical, value: found.extnValue.buffer };
+  };
+  const names = altNames(extension(id_ce_subjectAltName));
+  return {
+    x509,
+    subject: distinguishedName(tbs.subject),
+    issuer: distinguishedName(tbs.issuer),
+    subjectKey: nameKey(tbs.subject),
+    issuerKey: nameKey(tbs.issuer),
+    commonNames: commonNames(tbs.subject),
+    serial: hex(tbs.serialNumber),
+    notBefore: tbs.validity.notBefore.getTime(),
+    notAfter: tbs.validity.notAfter.getTime(),
+    signatureAlgorithm: signatureAlgorithm.algorithm,
+    constraints: mapped(extension(id_ce_basicConstraints), constraintsOf),
+    usage: mapped(extension(id_ce_keyUsage), usesOf),
+    purposes: mapped(extension(id_ce_extKeyUsage), (der) => Array.from(AsnConvert.parse(der, ExtendedKeyUsage))),
+    dnsNames: names.flatMap(({ dNSName }) => (dNSName === undefined ? [] : [dNSName])),
+    ipAddresses: names.flatMap(({ iPAddress }) => (iPAddress === undefined ? [] : [iPAddress])),
+  };
+}
+
+/** One text per name, to compare names by. */
+export function nameKey(name: Name): string {
+  return hex(AsnConvert.serialize(name));
+}
+
+export function hex(bytes: ArrayBuffer): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
+function mapped<T, U>(marked: Marked<T> | null, map: (value: T) => U): Marked<U> | null {
+  return marked === null ? null : { critical: marked.critical, value: map(marked.value) };
+}
+
+function constraintsOf(der: ArrayBuffer): Constraints {
+  const { cA, pathLenConstraint } = AsnConvert.parse(der, BasicConstraints);
+  return { ca: cA, pathLength: pathLenConstraint ?? null };
+}
+
+function usesOf(der: ArrayBuffer): KeyUses {
+  const bits = AsnConvert.parse(der, KeyUsage).toNumber();
+  return {
+    digitalSignature: (bits & KeyUsageFlags.digitalSignature) !== 0,
+    keyCertSign: (bits & KeyUsageFlags.keyCertSign) !== 0,
+  };
+}
+
+function altNames(extension: Marked<ArrayBuffer> | null): GeneralName[] {
+  return extension === null ? [] : Array.from(AsnConvert.parse(extension.value, SubjectAlternativeName));
+}
