@@ -153,18 +153,18 @@ function pairConsole(definition: DomainDefinition, parent: XmlElement): void {
   }
 }
 
-const INPUT_BUSES: Readonly<Record<string, string>> = {
-  mouse: "ps2",
-  keyboard: "ps2",
-  tablet: "usb",
-  passthrough: "virtio",
-  evdev: "none",
-};
+const INPUT_BUSES: ReadonlyMap<string, string> = new Map([
+  ["mouse", "ps2"],
+  ["keyboard", "ps2"],
+  ["tablet", "usb"],
+  ["passthrough", "virtio"],
+  ["evdev", "none"],
+]);
 
 function completeInput(input: XmlElement): void {
   const type = input.attributes.get("type");
   if (type === undefined) throw internalError("missing input device type", From.DOMAIN);
-  const bus = INPUT_BUSES[type];
+  const bus = INPUT_BUSES.get(type);
   if (bus === undefined) throw internalError(`unknown input device type '${type}'`, From.DOMAIN);
   reorder(input, bus === "none" ? { type } : { type, bus: input.attributes.get("bus") ?? bus });
 }
@@ -205,20 +205,20 @@ interface VideoDefaults {
   readonly vram?: string;
 }
 
-const VIDEO_MODELS: Readonly<Record<string, VideoDefaults>> = {
-  vga: { vram: "16384" },
-  cirrus: { vram: "16384" },
-  vmvga: { vram: "16384" },
-  xen: { vram: "4096" },
-  vbox: { vram: "8192" },
-  qxl: { ram: "65536", vram: "65536" },
-  parallels: { vram: "32768" },
-  virtio: {},
-  gop: {},
-  none: {},
-  bochs: { vram: "16384" },
-  ramfb: {},
-};
+const VIDEO_MODELS: ReadonlyMap<string, VideoDefaults> = new Map([
+  ["vga", { vram: "16384" }],
+  ["cirrus", { vram: "16384" }],
+  ["vmvga", { vram: "16384" }],
+  ["xen", { vram: "4096" }],
+  ["vbox", { vram: "8192" }],
+  ["qxl", { ram: "65536", vram: "65536" }],
+  ["parallels", { vram: "32768" }],
+  ["virtio", {}],
+  ["gop", {}],
+  ["none", {}],
+  ["bochs", { vram: "16384" }],
+  ["ramfb", {}],
+]);
 
 /** A screen needs an adapter behind it; the first adapter is the primary one. */
 function completeVideos(parent: XmlElement): void {
@@ -236,7 +236,7 @@ function completeVideos(parent: XmlElement): void {
 function completeVideo(video: XmlElement, primary: boolean): void {
   const model = find(video, "model") ?? element("model");
   const type = model.attributes.get("type") ?? "cirrus";
-  const defaults = VIDEO_MODELS[type];
+  const defaults = VIDEO_MODELS.get(type);
   if (defaults === undefined) throw unsupportedConfig(`unknown video model '${type}'`);
   if (type === "none") return;
   const attributes = {

@@ -225,7 +225,7 @@ function prependAttribute(at: XmlElement, name: string, value: string): void {
 function checkFeatures(features: XmlElement | null): void {
   const known = domainShape.children["features"];
   if (features === null || known === undefined || typeof known === "function") return;
-  const foreign = elements(features).find((feature) => !(feature.name in known.children));
+  const foreign = elements(features).find((feature) => !Object.hasOwn(known.children, feature.name));
   if (foreign !== undefined) throw unsupportedConfig(`unexpected feature '${foreign.name}'`);
 }
 

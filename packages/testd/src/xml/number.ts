@@ -5,10 +5,16 @@ export function unitBytes(unit: string): bigint {
   const text = unit.toLowerCase();
   if (text === "b" || text === "byte" || text === "bytes") return 1n;
   const power = "kmgtpe".indexOf(text.charAt(0)) + 1;
-  const base = { "": 1024n, ib: 1024n, b: 1000n }[text.slice(1)];
+  const base = BASES.get(text.slice(1));
   if (text === "" || power === 0 || base === undefined) throw invalidArgument(`unknown suffix '${unit}'`, From.NONE);
   return base ** BigInt(power);
 }
+
+const BASES: ReadonlyMap<string, bigint> = new Map([
+  ["", 1024n],
+  ["ib", 1024n],
+  ["b", 1000n],
+]);
 
 /** An unsigned decimal or hexadecimal number, or `null`. */
 export function parseUnsigned(text: string): bigint | null {

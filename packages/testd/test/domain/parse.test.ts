@@ -131,6 +131,27 @@ describe("parseDomain", () => {
       27,
       "XML error: unable to parse mac address 'zz'",
     ],
+    // Names that every JavaScript object knows are strangers here.
+    [
+      domainXml("a", { devices: "<video><model type='constructor'/></video>" }),
+      67,
+      "unsupported configuration: unknown video model 'constructor'",
+    ],
+    [
+      domainXml("a", { devices: "<input type='toString'/>" }),
+      1,
+      "internal error: unknown input device type 'toString'",
+    ],
+    [
+      domainXml("a", { top: "<features><constructor/></features>" }),
+      67,
+      "unsupported configuration: unexpected feature 'constructor'",
+    ],
+    [
+      domainXml("a", { top: "<currentMemory unit='kconstructor'>1</currentMemory>" }),
+      8,
+      "invalid argument: unknown suffix 'kconstructor'",
+    ],
   ])("refuses %s", (xml, code, message) => {
     expect(complaint(xml)).toEqual({ code, message });
   });
