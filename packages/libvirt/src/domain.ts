@@ -1,4 +1,4 @@
-import type { CallOptions, ProgramClient } from "virnet";
+import type { CallOptions, ProgramClient, RpcStream, StreamOptions } from "virnet";
 import { VirDomainState } from "./gen/enums.ts";
 import type { RemoteNonnullDomain, RemoteProcedures } from "./gen/remote.ts";
 import { formatUuid } from "./uuid.ts";
@@ -39,6 +39,42 @@ export interface StartOptions extends CallOptions {
   readonly autodestroy?: boolean;
 }
 
+export interface ConsoleOptions {
+  /** The device's alias, such as `serial0`; the first console unless given. */
+  readonly device?: string;
+  /** Throws out whoever has the console. */
+  readonly force?: boolean;
+  /** Refuses a console that can't be had safely by one client only. */
+  readonly safe?: boolean;
+  /** Aborts the stream, for as long as it lives. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ChannelOptions {
+  /** The channel's name, such as `org.qemu.guest_agent.0`; the first one unless given. */
+  readonly name?: string;
+  /** Throws out whoever has the channel. */
+  readonly force?: boolean;
+  /** Aborts the stream, for as long as it lives. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ScreenshotOptions extends StreamOptions {
+  /** The number of the screen; 0 unless given. */
+  readonly screen?: number;
+}
+
+export interface Screenshot {
+  /** The kind of picture, such as `image/png`; `null` when the server does not say. */
+  readonly type: string | null;
+  readonly image: Uint8Array;
+}
+
+/** The largest picture that is taken in, in bytes. */
+const MAX_IMAGE_BYTES = 268_435_456;
+/** virDomainConsoleFlags; that of channels with the same meaning has the same number. */
+const CONSOLE_FORCE = 1;
+const CONSOLE_SAFE = 2;
 /** Flags of virDomainXMLFlags and virDomainCreateFlags that have options here. */
 const XML_SECURE = 1;
 const XML_INACTIVE = 2;
@@ -135,6 +171,29 @@ export class Domain {
     await this.#remote.domainDestroy({ dom: this.reference }, options);
   }
 
+  /**
+   * Its console, in both directions: a stream with `readable` and `writable`. What the guest writes ends when the server
+   * hangs up; `finish` and `abort` hang up here.
+   */
+  async console({ device, force, safe, ...options }: ConsoleOptions = {}): Promise<RpcStream> {
+    const flags = (force === true ? CONSOLE_FORCE : 0) | (safe === true ? CONSOLE_SAFE : 0);
+    const args = { dom: this.reference, devName: device ?? null, flags };
+    return (await this.#remote.domainOpenConsole(args, options)).stream;
+  }
+
+  /** A channel to a program in the guest, in both directions, as with {@link console}. */
+  async openChannel({ name, force, ...options }: ChannelOptions = {}): Promise<RpcStream> {
+    const args = { dom: this.reference, name: name ?? null, flags: force === true ? CONSOLE_FORCE : 0 };
+    return (await this.#remote.domainOpenChannel(args, options)).stream;
+  }
+
+  /** A picture of its screen. Rejects with `RangeError` for one of more than 256 MiB. */
+  async screenshot({ screen = 0, ...options }: ScreenshotOptions = {}): Promise<Screenshot> {
+    const args = { dom: this.reference, screen, flags: 0 };
+    const { stream, ret } = await this.#remote.domainScreenshot(args, options);
+    return { type: ret.mime, image: await collect(stream, MAX_IMAGE_BYTES) };
+  }
+
   /** Forgets its definition; a running one becomes transient. */
   async undefine(options?: CallOptions): Promise<void> {
     await this.#remote.domainUndefine({ dom: this.reference }, options);
@@ -151,4 +210,21 @@ export function domainStateName(state: number): DomainState | "unknown" {
     if (number === state) return name.toLowerCase() as DomainState;
   }
   return "unknown";
+}
+
+async function collect(stream: RpcStream, most: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  await stream.drain((bytes) => {
+    size += bytes.length;
+    if (size > most) throw new RangeError(`the server sends more than ${most} bytes`);
+    chunks.push(bytes.slice());
+  });
+  const all = new Uint8Array(size);
+  for (let at = 0; chunks.length > 0; ) {
+    const chunk = chunks.shift() ?? new Uint8Array(0);
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
 }

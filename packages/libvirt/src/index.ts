@@ -1,14 +1,28 @@
 export {
+  type ChannelOptions,
+  type ConsoleOptions,
   Domain,
   type DomainInfo,
   type DomainState,
   type DomainStatus,
+  type Screenshot,
+  type ScreenshotOptions,
   type StartOptions,
   type XmlOptions,
 } from "./domain.ts";
 export type { HostInfo } from "./host-info.ts";
 export { type DomainFilter, Libvirt, type LifecycleOptions, type OpenOptions } from "./libvirt.ts";
 export type { LifecycleEvent, LifecycleEvents, LifecycleName } from "./lifecycle.ts";
+export { type PoolInfo, StoragePool } from "./storage-pool.ts";
+export type { TransferProgress } from "./transfer-meter.ts";
 export { readTypedParams, type TypedKind, type TypedValue, typedParam } from "./typed-params.ts";
 export { parseUri, type Surroundings, type Target, UriError } from "./uri.ts";
 export { formatUuid, parseUuid } from "./uuid.ts";
+export {
+  type DownloadTarget,
+  type RangeOptions,
+  type TransferOptions,
+  type UploadSource,
+  Volume,
+  type VolumeInfo,
+} from "./volume.ts";

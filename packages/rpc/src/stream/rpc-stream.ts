@@ -133,7 +133,9 @@ export class RpcStream implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /** Finishes a stream whose data has been read to the end, aborts any other that is still open. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#wire.core.isReadOut) await this.finish();
+    const { core } = this.#wire;
+    if (core.isClosed) return;
+    if (core.isReadOut) await this.finish();
     else this.#wire.leave();
   }
 
