@@ -120,7 +120,7 @@ describe("a domain", () => {
   it("is named by its text UUID and has an id only while it runs", async () => {
     await using hypervisor = await Libvirt.open(await serve(opening));
     const domain = await hypervisor.domainByName("web1");
-    expect({ ...domain }).toMatchObject({ name: "web1", uuid: "11111111-1111-1111-1111-111111111111", id: 4 });
+    expect([domain.name, domain.uuid, domain.id]).toEqual(["web1", "11111111-1111-1111-1111-111111111111", 4]);
   });
 
   it("has a state by name, also one that came after us", async () => {
