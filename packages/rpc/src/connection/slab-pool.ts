@@ -1,6 +1,7 @@
 import { XdrWriter } from "../xdr/writer.ts";
 
-const SLAB_BYTES = 65_536;
+/** Enough for most turns. One that needs more makes its slab grow, and grown it goes back to the pool. */
+const SLAB_BYTES = 8192;
 /** A slab that one large message has blown up is not kept. */
 const KEPT_BYTES = 1_048_576;
 const KEPT_SLABS = 16;

@@ -70,7 +70,7 @@ export class ServerClient {
   #abort: AbortController | undefined;
   readonly #onClosed: (error: ConnectionError) => void;
   #closing = false;
-  #gone = false;
+  /** Why the client has gone, once it has. */
   #end: ConnectionError | undefined;
   #congested = false;
 
@@ -106,7 +106,7 @@ export class ServerClient {
 
   /** Aborts when the client has gone; the reason says why. */
   get signal(): AbortSignal {
-    this.#abort ??= this.#gone ? abortedBy(this.#end) : new AbortController();
+    this.#abort ??= this.#end === undefined ? new AbortController() : abortedBy(this.#end);
     return this.#abort.signal;
   }
 
@@ -130,7 +130,7 @@ export class ServerClient {
    * Throws `TypeError` or `RangeError` for a payload that can't be sent.
    */
   emit<T>(type: EventType<T>, payload: T): void {
-    if (this.#gone) return;
+    if (this.#end !== undefined) return;
     const waiting = this.#connection.queuedBytes;
     if (waiting > this.#limits.queuedBytes) {
       this.disconnect(new ConnectionError(`the client leaves ${waiting} bytes unread`, "overflow"));
@@ -143,7 +143,7 @@ export class ServerClient {
 
   /** Reads no further call, lets those at hand be answered, sends what is queued, then closes (F133). */
   close(): void {
-    if (this.#closing || this.#gone) return;
+    if (this.#closing || this.#end !== undefined) return;
     this.#closing = true;
     this.#connection.hold();
     this.#streams.abortAll(new RpcError("the server is closing", { code: ErrorCode.OPERATION_FAILED }));
@@ -162,13 +162,14 @@ export class ServerClient {
 
   /** For the dispatcher: the good answer to a call. Throws, answering nothing, when `ret` can't be sent. */
   reply<T>(call: MessageHeader, type: XdrType<T>, ret: T, name: string): void {
-    if (!this.#gone) this.#send(replyTo(call, MessageStatus.OK), type, ret, name);
+    if (this.#end === undefined) this.#send(replyTo(call, MessageStatus.OK), type, ret, name);
     this.#leave();
   }
 
   /** For the dispatcher: the error that answers a call. */
   refuse(call: MessageHeader, error: RpcError): void {
-    if (!this.#gone) this.#send(replyTo(call, MessageStatus.ERROR), VirNetMessageError, errorToWire(error), "error");
+    if (this.#end === undefined)
+      this.#send(replyTo(call, MessageStatus.ERROR), VirNetMessageError, errorToWire(error), "error");
     this.#leave();
   }
 
@@ -232,9 +233,8 @@ export class ServerClient {
   }
 
   #finish(error: ConnectionError): void {
-    this.#gone = true;
-    this.#streams.loseAll(error);
     this.#end = error;
+    this.#streams.loseAll(error);
     this.#abort?.abort(error);
     this.#onClosed(error);
   }
