@@ -4,6 +4,7 @@ import { SavedImages } from "./domain/saved-images.ts";
 import { emptyHypervisor, type Hypervisor } from "./hypervisor.ts";
 import { MemoryGuard } from "./memory-guard.ts";
 import { Session, type SessionParts } from "./session.ts";
+import { VolumeFiles } from "./storage/volume-files.ts";
 
 /** The state behind all connections: it lasts while one of them is open, and starts afresh afterwards. */
 export class Daemon {
@@ -12,6 +13,7 @@ export class Daemon {
     lease: { acquire: () => this.#acquire(), release: () => this.#release() },
     images: new SavedImages(),
     guard: new MemoryGuard(),
+    files: new VolumeFiles(),
   };
   #hypervisor: Hypervisor | null = null;
   #users = 0;
@@ -24,6 +26,11 @@ export class Daemon {
     this.#sessions.set(client, session);
     client.signal.addEventListener("abort", () => this.#end(client), { once: true });
     return session;
+  }
+
+  /** Removes what volumes held. */
+  async close(): Promise<void> {
+    await this.#parts.files.close();
   }
 
   #end(client: ServerClient): void {
@@ -39,8 +46,15 @@ export class Daemon {
 
   #release(): void {
     this.#users -= 1;
-    if (this.#users === 0) this.#hypervisor = null;
+    if (this.#users > 0) return;
+    this.#hypervisor = null;
+    this.close().catch(logFailure);
   }
+}
+
+/** A directory that can't be removed holds up nobody. */
+function logFailure(error: unknown): void {
+  console.error("testd: what volumes held could not be removed:", error);
 }
 
 function freshHypervisor(): Hypervisor {

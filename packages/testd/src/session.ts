@@ -3,6 +3,7 @@ import type { SavedImages } from "./domain/saved-images.ts";
 import { Code, From, failure, internalError } from "./failure.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import type { MemoryGuard } from "./memory-guard.ts";
+import type { VolumeFiles } from "./storage/volume-files.ts";
 
 /** Lends the hypervisor to sessions; the one that gives it back last ends it. */
 export interface Lease {
@@ -15,6 +16,7 @@ export interface SessionParts {
   readonly lease: Lease;
   readonly images: SavedImages;
   readonly guard: MemoryGuard;
+  readonly files: VolumeFiles;
 }
 
 /** virConnectFlags: the connection may look, not touch. */
@@ -25,14 +27,17 @@ const DEFAULT_URI = "test:///default";
 export class Session {
   readonly client: ServerClient;
   readonly images: SavedImages;
+  /** What volumes hold. */
+  readonly files: VolumeFiles;
   readonly #lease: Lease;
   readonly #guard: MemoryGuard;
   #hypervisor: Hypervisor | null = null;
   #readOnly = false;
 
-  constructor(client: ServerClient, { lease, images, guard }: SessionParts) {
+  constructor(client: ServerClient, { lease, images, guard, files }: SessionParts) {
     this.client = client;
     this.images = images;
+    this.files = files;
     this.#lease = lease;
     this.#guard = guard;
   }

@@ -47,7 +47,10 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
   server.add(Qemu, unsupportedHandlers(daemon, Qemu)).add(Lxc, unsupportedHandlers(daemon, Lxc));
   try {
     const addresses = await listenOn(server, options);
-    const close = (): Promise<void> => server.close();
+    const close = async (): Promise<void> => {
+      await server.close();
+      await daemon.close();
+    };
     return { addresses, uris: addresses.map(uriOf), close, [Symbol.asyncDispose]: close };
   } catch (error) {
     await server.close();

@@ -15,6 +15,7 @@ import { nodeHandlers } from "./node.ts";
 import { nodeDeviceHandlers } from "./node-devices.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
 import { storageHandlers } from "./storage.ts";
+import { streamHandlers } from "./streams.ts";
 
 /** Everything this daemon can do. */
 export const allHandlers: SessionHandlers = {
@@ -33,6 +34,7 @@ export const allHandlers: SessionHandlers = {
   ...checkpointHandlers,
   ...networkHandlers,
   ...storageHandlers,
+  ...streamHandlers,
   ...interfaceHandlers,
   ...nodeDeviceHandlers,
 };

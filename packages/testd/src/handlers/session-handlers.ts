@@ -1,12 +1,14 @@
 import type { RemoteProcedures } from "@virnet/libvirt/remote";
 import type { Procedure } from "virnet/codegenv1";
-import type { Call } from "virnet/server";
+import type { Call, StreamCall } from "virnet/server";
 import type { Session } from "../session.ts";
 
 /** Answers one procedure on a session that is open. */
 export type SessionHandler<P> =
-  P extends Procedure<infer Args, infer Ret, "read" | "write" | null>
-    ? (args: Args, session: Session, call: Call) => Ret | Promise<Ret>
+  P extends Procedure<infer Args, infer Ret, infer Stream>
+    ? [Stream] extends [null]
+      ? (args: Args, session: Session, call: Call) => Ret | Promise<Ret>
+      : (args: Args, session: Session, call: StreamCall<Ret>) => Promise<void>
     : never;
 
 /** Handlers by the name of their procedure. */

@@ -144,6 +144,7 @@ export const storageHandlers: SessionHandlers = {
     onlyFlags(flags, 0, "testStorageVolDelete");
     const { pool, volume } = volumeOf(session, vol);
     pool.remove(volume);
+    return session.files.remove(volume);
   },
   storageVolGetInfo: ({ vol }, session) => volumeInfo(volumeOf(session, vol).volume),
   storageVolGetXmlDesc: ({ vol, flags }, session) => {
