@@ -1,8 +1,8 @@
 import {
   type CallOptions,
   type Client,
-  type ConnectOptions,
   ConnectionError,
+  type ConnectOptions,
   connect,
   ErrorCode,
   type EventOptions,
@@ -15,7 +15,8 @@ import { Qemu, type QemuProcedures } from "./gen/qemu.ts";
 import { Remote, RemoteAuthType, type RemoteProcedures } from "./gen/remote.ts";
 import { type HostInfo, hostInfo } from "./host-info.ts";
 import { LifecycleEvents } from "./lifecycle.ts";
-import { parseUri, type Target, UriError } from "./uri.ts";
+import { StoragePool } from "./storage-pool.ts";
+import { parseUri, type Target } from "./uri.ts";
 import { parseUuid } from "./uuid.ts";
 import { formatVersion } from "./version.ts";
 
@@ -67,7 +68,7 @@ export class Libvirt implements AsyncDisposable {
 
   /**
    * Connects to the daemon that `uri` names and opens the hypervisor there, as virsh does. Rejects with
-   * {@link UriError} when the URI leads nowhere, with `ConnectionError` when nobody answers or an authentication is
+   * `UriError` when the URI leads nowhere, with `ConnectionError` when nobody answers or an authentication is
    * wanted that this client lacks, with `RpcError` when the server can't open it, and with the signal's reason.
    */
   static async open(uri: string, options: OpenOptions = {}): Promise<Libvirt> {
@@ -158,6 +159,15 @@ export class Libvirt implements AsyncDisposable {
     return new Domain(this.remote, (await this.remote.domainCreateXml(args, options)).dom);
   }
 
+  async pools(options?: CallOptions): Promise<StoragePool[]> {
+    const { pools } = await this.remote.connectListAllStoragePools({ needResults: 1, flags: 0 }, options);
+    return pools.map((pool) => new StoragePool(this.remote, pool));
+  }
+
+  async pool(name: string, options?: CallOptions): Promise<StoragePool> {
+    return new StoragePool(this.remote, (await this.remote.storagePoolLookupByName({ name }, options)).pool);
+  }
+
   /**
    * Starts, stops and other changes of domains, from the moment this resolves at the latest. Leaving the loop takes the
    * registration back.
@@ -199,11 +209,11 @@ async function openHypervisor(client: Client, name: string, readonly: boolean, o
 
 /** A server that does not know the question, and one that lists nothing, wants no authentication (libvirt-rpc §2.5). */
 async function refuseAuthentication(client: Client, options: CallOptions): Promise<void> {
-  const types = await client
+  const offered = await client
     .program(Remote)
     .authList(undefined, options)
     .then(({ types }) => types, noneWhenUnknown);
-  const wanted = types[0] ?? RemoteAuthType.NONE;
+  const wanted = offered[0] ?? RemoteAuthType.NONE;
   if (wanted === RemoteAuthType.NONE) return;
   const name = Object.entries(RemoteAuthType)
     .find(([, number]) => number === wanted)?.[0]
