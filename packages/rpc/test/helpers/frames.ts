@@ -11,7 +11,6 @@ export const STREAM = 3;
 
 export const OK = 0;
 export const ERROR = 1;
-export const CONTINUE = 2;
 
 export interface Header {
   readonly program: number;
