@@ -1,7 +1,6 @@
 import { Client, type ClientOptions } from "./client/client.ts";
 import { clientLimits } from "./client/limits.ts";
 import type { BrowseOptions } from "./mdns/browse.ts";
-import { findService } from "./mdns/find.ts";
 import type { FoundService } from "./mdns/service.ts";
 import type { FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
 import { type OpenAddress, openTransport } from "./transport/open.ts";
@@ -65,11 +64,15 @@ async function reach(address: OpenAddress, { tls, signal }: ConnectOptions): Pro
   return openTls(address, tls, signal);
 }
 
-/** All addresses of the service, one after another. Without a signal, ten seconds are for finding it. */
+/**
+ * All addresses of the service, one after another. Without a signal, ten seconds are for finding it. What mDNS needs is
+ * loaded by those who use it.
+ */
 async function openFound(
   { mdns, type = "_libvirt._tcp", ...where }: MdnsAddress,
   { signal, tls }: ConnectOptions,
 ): Promise<Transport> {
+  const { findService } = await import("./mdns/find.ts");
   const service = await findService(mdns, type, { ...where, ...(signal && { signal }) });
   const failures: ConnectionError[] = [];
   for (const host of service.addresses) {
