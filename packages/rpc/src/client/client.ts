@@ -80,6 +80,7 @@ export class Client {
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
         partial: (header) => this.#streams.partial(header),
+        mark: (kind, serial) => this.#streams.mark(kind, serial),
         ended: () => this.#connection.fail(new ConnectionError("the server closed the connection", "eof")),
         closed: (error) => this.#finish(error),
       },
@@ -109,6 +110,11 @@ export class Client {
   /** Streams, those included whose end the server has yet to confirm. */
   get streams(): number {
     return this.#streams.size;
+  }
+
+  /** Bytes of memory that streams' data takes while it waits to be read. */
+  get streamBytes(): number {
+    return this.#streams.intake.queued;
   }
 
   /** Replies that came after their caller had gone, and were dropped. */
@@ -185,6 +191,7 @@ export class Client {
   /** Throws what the call rejects with when it can't be sent. */
   #begin(call: ClientCall, resolve: (ret: unknown) => void, reject: (reason: unknown) => void): void {
     const { program, procedure, args, signal } = call;
+    if (procedure.stream !== null) this.#streams.sayHello();
     const serial = this.#calls.reserve();
     const header = callHeader(program, procedure.number, serial);
     this.#connection.send(header, procedure.args, args, procedure.name);

@@ -1,6 +1,7 @@
 import { Framer, type PieceSink } from "../protocol/framer.ts";
 import { isKeepAlive, isPing, pongHeader } from "../protocol/keepalive-program.ts";
 import type { ProtocolLimits } from "../protocol/limits.ts";
+import { type MarkKind, markHeader, markKind } from "../protocol/mark.ts";
 import { decodeHeader, HEADER_BYTES, type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
@@ -17,6 +18,8 @@ export interface ConnectionEvents {
   message(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void;
   /** A large data packet of a stream comes: who takes its payload piece by piece? Nobody, and it becomes a `message`. */
   partial?(header: MessageHeader): PieceSink | undefined;
+  /** A mark in the flow of a stream's data, see `protocol/mark.ts`. */
+  mark?(kind: MarkKind, serial: number): void;
   /** The peer sends no more; it may still read. */
   ended(): void;
   /** Once, and last. */
@@ -32,6 +35,7 @@ export interface ConnectionParts {
 
 /** With this much waiting to leave, a PONG is left out: what leaves is sign of life enough, and a flood of PINGs costs nothing. */
 const PONG_BACKLOG = 65_536;
+const MARK_BACKLOG = 4_194_304;
 const END_MS = 5_000;
 
 /** Messages over a transport, with no notion of what they mean; only keepalive ends here. */
@@ -79,6 +83,11 @@ export class Connection {
   /** Queues one message of raw bytes, large ones uncopied: see `SendQueue.pushRaw`. */
   sendRaw(header: MessageHeader, payload: Uint8Array, sent: () => void): void {
     this.#queue.pushRaw(header, payload, sent);
+  }
+
+  /** Queues a mark. A peer that lets megabytes of them pile up gets no more: it does not read them anyway. */
+  sendMark(kind: MarkKind, serial: number): void {
+    if (this.#queue.queuedBytes < MARK_BACKLOG) this.#queue.push(markHeader(kind, serial), XdrVoid, undefined, kind);
   }
 
   /** Does somebody wait for `whenDrained`? Then what can wait should. */
@@ -148,6 +157,8 @@ export class Connection {
 
   /** Answers a PING at any time; all else of that program is swallowed (libvirt-rpc §1.7). */
   #keepAlive(header: MessageHeader): void {
+    const mark = markKind(header);
+    if (mark !== undefined) this.#events.mark?.(mark, header.serial);
     if (isPing(header) && this.#queue.queuedBytes < PONG_BACKLOG)
       this.#queue.push(pongHeader, XdrVoid, undefined, "PONG");
   }

@@ -91,6 +91,7 @@ export class ServerClient {
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
         partial: (header) => this.#streams.partial(header),
+        mark: (kind, serial) => this.#streams.mark(kind, serial),
         ended: () => this.#peerEnded(),
         closed: (error) => this.#finish(error),
       },
@@ -123,6 +124,11 @@ export class ServerClient {
   /** Streams of this client, those included that it has yet to finish. */
   get streams(): number {
     return this.#streams.size;
+  }
+
+  /** Bytes of memory that streams' data takes while it waits for the handlers. */
+  get streamBytes(): number {
+    return this.#streams.intake.queued;
   }
 
   /**

@@ -2,6 +2,7 @@ import type { PieceSink } from "../protocol/framer.ts";
 import { MessageStatus, MessageType } from "../protocol/message.ts";
 import { type Deferred, deferred } from "../util/deferred.ts";
 import type { BlockPool } from "./block-pool.ts";
+import { Flow, type FlowPort } from "./flow.ts";
 import { type Block, InboundQueue } from "./inbound-queue.ts";
 import type { Intake } from "./intake.ts";
 import type { Outbox, Packet } from "./outbox.ts";
@@ -26,6 +27,7 @@ export interface CoreParts {
   readonly intake: Intake;
   readonly outbox: Outbox;
   readonly blocks: BlockPool;
+  readonly flow: FlowPort;
   /** The stream has ended, well or badly, for those on this side. */
   readonly onEnd: (error: unknown) => void;
 }
@@ -56,6 +58,7 @@ export class StreamCore {
   readonly #blocks: BlockPool;
   readonly #onEnd: (error: unknown) => void;
   readonly #queue: InboundQueue;
+  readonly #flow: Flow;
   readonly #done = deferred<void>();
   #reader: Deferred<Block | Hole | undefined> | undefined;
   #direct: DirectReader | undefined;
@@ -70,13 +73,14 @@ export class StreamCore {
   #error: unknown;
   #confirming = false;
 
-  constructor({ id, intake, outbox, blocks, onEnd }: CoreParts) {
+  constructor({ id, intake, outbox, blocks, flow, onEnd }: CoreParts) {
     this.id = id;
     this.#intake = intake;
     this.#outbox = outbox;
     this.#blocks = blocks;
     this.#onEnd = onEnd;
     this.#queue = new InboundQueue(blocks);
+    this.#flow = new Flow(flow, id.serial);
     this.#done.promise.catch(nothing);
   }
 
@@ -111,6 +115,17 @@ export class StreamCore {
     if (this.#takesNothing() || length === 0n) return;
     if (this.#direct !== undefined) this.#handOver(this.#direct, { hole: length });
     else this.#keep(() => this.#queue.pushHole(length));
+  }
+
+  /** The peer wants to know when what came so far has been consumed. */
+  mark(): void {
+    this.#flow.mark(this.#queue.size);
+  }
+
+  /** What was sent up to a mark has been consumed. */
+  marked(): void {
+    this.#flow.marked();
+    this.#startJobs();
   }
 
   /** The peer sends no more. */
@@ -199,6 +214,7 @@ export class StreamCore {
     this.#error = error;
     this.#inboundEnded = true;
     if (error !== undefined) this.#clearQueue();
+    this.#flow.consumed(0);
     this.#endConfirmation();
     this.#settleReaders();
     for (const job of this.#cancelJobs()) job.done.reject(error ?? closedError());
@@ -240,13 +256,16 @@ export class StreamCore {
   #shift(): Block | Hole | undefined {
     const before = this.#queue.size;
     const next = this.#queue.shift();
-    if (next !== undefined) this.#intake.changed(this.#queue.size - before);
+    if (next === undefined) return undefined;
+    this.#flow.consumed(this.#queue.size);
+    this.#intake.changed(this.#queue.size - before);
     return next;
   }
 
   #clearQueue(): void {
     const before = this.#queue.size;
     this.#queue.clear();
+    this.#flow.consumed(0);
     if (before > 0) this.#intake.changed(-before);
   }
 
@@ -305,6 +324,7 @@ export class StreamCore {
   #startJobs(): void {
     for (let job = this.#jobs[0]; job !== undefined; job = this.#jobs[0]) {
       const size = Math.min(job.bytes.length - job.at, CHUNK_BYTES);
+      if (size > 0 && !this.#flow.isOpen) return;
       if (this.#packets.size > 0 && this.#onTheWay + costOf(size) > CHUNK_BYTES) return;
       if (job.at + size === job.bytes.length) this.#jobs.shift();
       this.#startPacket(job, size);
@@ -319,6 +339,7 @@ export class StreamCore {
       cancelled: false,
       // Small payloads are copied at once, so their writer need not wait until they have left.
       started: () => {
+        this.#flow.sent(size);
         if (isLast && job.bytes.length < COPIED_BYTES) job.done.resolve();
       },
       sent: () => {

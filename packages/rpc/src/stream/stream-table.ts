@@ -1,4 +1,5 @@
 import type { PieceSink } from "../protocol/framer.ts";
+import { HELLO_SERIAL, type MarkKind } from "../protocol/mark.ts";
 import type { MessageHeader } from "../protocol/message.ts";
 import { BlockPool } from "./block-pool.ts";
 import { Intake, intakeLimits } from "./intake.ts";
@@ -10,6 +11,7 @@ import type { ControlPort, StreamWire } from "./stream-wire.ts";
 export interface StreamPort extends OutboxPort, ControlPort {
   hold(): void;
   release(): void;
+  sendMark(kind: MarkKind, serial: number): void;
 }
 
 export interface StreamTableParts {
@@ -26,16 +28,52 @@ export class StreamTable<W extends StreamWire> {
   readonly #intake: Intake;
   readonly #outbox: Outbox;
   readonly #blocks = new BlockPool();
+  readonly #port: StreamPort;
+  #knowsMarks = false;
+  #saidHello = false;
   #late = 0;
 
   constructor({ port, bytes, callsWait }: StreamTableParts) {
+    this.#port = port;
     this.#outbox = new Outbox(port);
     this.#intake = new Intake({
       limits: intakeLimits(bytes),
       hold: () => port.hold(),
       release: () => port.release(),
-      callsWait,
+      // A peer that keeps to the window is not in the way of anything.
+      callsWait: () => this.#knowsMarks || callsWait(),
     });
+  }
+
+  /** Has the peer said that it knows marks? */
+  get knowsMarks(): boolean {
+    return this.#knowsMarks;
+  }
+
+  /** Asks the server, once, whether it knows marks. */
+  sayHello(): void {
+    if (this.#saidHello) return;
+    this.#saidHello = true;
+    this.#port.sendMark("mark", HELLO_SERIAL);
+  }
+
+  /** A mark came: one for a stream that is no more comes back at once. */
+  mark(kind: MarkKind, serial: number): void {
+    const wire = this.#streams.get(serial);
+    if (serial === HELLO_SERIAL) this.#hello(kind);
+    else if (kind === "marked") wire?.core.marked();
+    else if (wire === undefined) this.sendMark("marked", serial);
+    else wire.core.mark();
+  }
+
+  sendMark(kind: MarkKind, serial: number): void {
+    this.#port.sendMark(kind, serial);
+  }
+
+  #hello(kind: MarkKind): void {
+    if (kind === "mark") this.#port.sendMark("marked", HELLO_SERIAL);
+    else if (!this.#saidHello) return;
+    this.#knowsMarks = true;
   }
 
   /** What the streams have in memory, and whether they hold up the connection. */
@@ -58,7 +96,8 @@ export class StreamTable<W extends StreamWire> {
 
   /** The state of a new stream; its wire is to be added. `onEnd` is called when the stream has ended on this side. */
   core(id: StreamId, onEnd: (error: unknown) => void): StreamCore {
-    return new StreamCore({ id, intake: this.#intake, outbox: this.#outbox, blocks: this.#blocks, onEnd });
+    const parts = { intake: this.#intake, outbox: this.#outbox, blocks: this.#blocks, flow: this };
+    return new StreamCore({ id, ...parts, onEnd });
   }
 
   add(wire: W): void {
