@@ -34,9 +34,28 @@ async function version(): Promise<string> {
 /** Serves until a signal ends it. */
 async function run(options: TestdOptions, json: boolean): Promise<void> {
   const asked = nextSignal();
-  await using testd = await startTestd(options);
+  await using testd = await startTestd(withReports(options));
+  if (options.tls !== undefined) process.on("SIGHUP", () => void reload(testd));
   process.stdout.write(json ? `${JSON.stringify(report(testd))}\n` : announcement(testd));
   await asked;
+}
+
+/** Why clients are turned away is for this side's eyes only. */
+function withReports(options: TestdOptions): TestdOptions {
+  if (options.tls === undefined) return options;
+  return { ...options, tls: { ...options.tls, onRefused: reportRefusal } };
+}
+
+function reportRefusal({ message }: Error): void {
+  process.stderr.write(`virnet-testd: refused ${message}\n`);
+}
+
+async function reload(testd: Testd): Promise<void> {
+  const outcome = await testd.reloadTls().then(
+    () => "read the certificates again",
+    (error: unknown) => `keeps the certificates it has: ${error instanceof Error ? error.message : String(error)}`,
+  );
+  process.stderr.write(`virnet-testd: ${outcome}\n`);
 }
 
 function nextSignal(): Promise<void> {

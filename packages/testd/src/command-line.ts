@@ -14,10 +14,12 @@ export class UsageError extends Error {
 export const HELP = `Usage: virnet-testd [--socket PATH]... [--listen HOST:PORT]... [options]
 
 A stand-in for libvirtd with the content of test:///default, in memory.
-Anyone who reaches it may do everything: there is no authentication.
+Anyone who reaches it may do everything: there is no authentication but that of --tls.
 
   --socket PATH       listen on a UNIX socket
   --listen HOST:PORT  listen on a TCP port; port 0 takes a free one
+  --tls HOST[:PORT]   listen on a TCP port with TLS, 16514 unless given; SIGHUP reads the certificates again
+  --pki DIR           its cacert.pem, servercert.pem, serverkey.pem and, if there, cacrl.pem
   --mdns [NAME]       advertise the first TCP port as _libvirt._tcp (Virtualization Host and the host's name)
   --socket-mode MODE  permissions of the UNIX sockets, octal (0600)
   --json              tell pid and addresses as one line of JSON
@@ -26,15 +28,18 @@ Anyone who reaches it may do everything: there is no authentication.
 
 /** Reads arguments; throws `UsageError` for those that make no sense. */
 export function readCommandLine(args: readonly string[]): Command {
-  const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version } = parse(args);
+  const { socket = [], listen = [], "socket-mode": mode, mdns, tls, pki, json, help, version } = parse(args);
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
-  if (socket.length + listen.length === 0) throw new UsageError("give --socket or --listen, at least once");
+  if (socket.length + listen.length === 0 && tls === undefined)
+    throw new UsageError("give --socket, --listen or --tls, at least once");
+  if ((tls === undefined) !== (pki === undefined)) throw new UsageError("--tls and --pki belong together");
   const options = {
     sockets: socket,
-    listen: listen.map(readEndpoint),
+    listen: listen.map((text) => readEndpoint(text)),
     ...(mode === undefined ? {} : { socketMode: readMode(mode) }),
     ...(mdns === undefined ? {} : { mdns }),
+    ...(tls === undefined || pki === undefined ? {} : { tls: { ...readTlsEndpoint(tls), pki } }),
   };
   return { kind: "run", options, json: json === true };
 }
@@ -59,6 +64,8 @@ const OPTIONS = {
   listen: { type: "string", multiple: true },
   "socket-mode": { type: "string" },
   mdns: { type: "string" },
+  tls: { type: "string" },
+  pki: { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
@@ -66,11 +73,17 @@ const OPTIONS = {
 
 const LARGEST_PORT = 65_535;
 
-function readEndpoint(text: string): TcpEndpoint {
+const TLS_PORT = 16_514;
+
+function readTlsEndpoint(text: string): TcpEndpoint {
+  return readEndpoint(/\]$|^[^:]+$/.test(text) ? `${text}:${TLS_PORT}` : text, "--tls");
+}
+
+function readEndpoint(text: string, option = "--listen"): TcpEndpoint {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   const host = match?.[1] ?? match?.[2];
-  if (host === undefined || port > LARGEST_PORT) throw new UsageError(`--listen wants HOST:PORT, not '${text}'`);
+  if (host === undefined || port > LARGEST_PORT) throw new UsageError(`${option} wants HOST:PORT, not '${text}'`);
   return { host, port };
 }
 

@@ -18,6 +18,14 @@ export interface TestdOptions {
   readonly socketMode?: number;
   /** Advertises the first TCP port by mDNS under this name; an empty one is what libvirt called itself. */
   readonly mdns?: string;
+  /** A port for clients with a certificate of the CA in the directory, which has libvirt's file names. */
+  readonly tls?: TlsEndpoint;
+}
+
+export interface TlsEndpoint extends TcpEndpoint {
+  readonly pki: string;
+  /** Told of each client that was turned away, and why. */
+  readonly onRefused?: (refusal: Error) => void;
 }
 
 export interface TcpEndpoint {
@@ -33,6 +41,8 @@ export interface Testd extends AsyncDisposable {
   readonly addresses: readonly TestdAddress[];
   /** For libvirt's clients, one per address. */
   readonly uris: readonly string[];
+  /** Reads the files of TLS again; rejects, and keeps the old ones, when they don't do. */
+  reloadTls(): Promise<void>;
   /** Disconnects everybody, and removes the sockets. */
   close(): Promise<void>;
 }
@@ -51,7 +61,14 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
       await server.close();
       await daemon.close();
     };
-    return { addresses, uris: addresses.map(uriOf), close, [Symbol.asyncDispose]: close };
+    const secure = options.tls === undefined ? [] : [await listenTls(server, options.tls)];
+    return {
+      addresses: [...addresses, ...secure],
+      uris: [...addresses.map(uriOf), ...secure.map((address) => tcpUri("tls", address))],
+      reloadTls: () => server.reloadTls(),
+      close,
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     await server.close();
     throw error;
@@ -59,8 +76,9 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
 }
 
 async function listenOn(server: Server, options: TestdOptions): Promise<TestdAddress[]> {
-  const { sockets = [], listen = [], socketMode = SOCKET_MODE } = options;
-  if (sockets.length + listen.length === 0) throw new TypeError("no socket and no port to listen on");
+  const { sockets = [], listen = [], socketMode = SOCKET_MODE, tls } = options;
+  if (sockets.length + listen.length === 0 && tls === undefined)
+    throw new TypeError("no socket and no port to listen on");
   const addresses: TestdAddress[] = [];
   const advertised = advertisedOf(options);
   for (const path of sockets) {
@@ -74,6 +92,13 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
   return addresses;
 }
 
+async function listenTls(server: Server, { host, port, pki, onRefused }: TlsEndpoint): Promise<TcpEndpoint> {
+  const { pkiFiles } = await import("virnet/tls");
+  const tls = { ...(await pkiFiles(pki, "server")), ...(onRefused && { onRefused }) };
+  const { port: bound = port } = await server.listen({ host, port }, { tls });
+  return { host, port: bound };
+}
+
 /** One entry for the daemon, as libvirt had it: plain TCP before all else (libvirt-rpc §2.11). */
 function advertisedOf({ mdns }: TestdOptions): ServiceOptions {
   if (mdns === undefined) return {};
@@ -83,6 +108,9 @@ function advertisedOf({ mdns }: TestdOptions): ServiceOptions {
 
 function uriOf(address: TestdAddress): string {
   if ("path" in address) return `test+unix:///default?socket=${encodeURI(address.path)}`;
-  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
-  return `test+tcp://${host}:${address.port}/default`;
+  return tcpUri("tcp", address);
+}
+
+function tcpUri(transport: "tcp" | "tls", { host, port }: TcpEndpoint): string {
+  return `test+${transport}://${host.includes(":") ? `[${host}]` : host}:${port}/default`;
 }

@@ -66,11 +66,14 @@ function refused(certificate: Certificate | null, problem: string): PeerFindings
 }
 
 /**
- * OpenSSL takes a key usage or purpose that is not critical as seriously as one that is. Our own look at the chain found
- * nothing when this is asked, and the leaf's rules follow, so that verdict alone does not count.
+ * Where OpenSSL is stricter than GnuTLS: it takes a key usage or purpose that is not critical as seriously as one that
+ * is, and wants a chain to end at a root. Each is the last thing it found, and our own look at the chain found nothing,
+ * so these alone do not count; the leaf's rules follow.
  */
+const TOLERATED: ReadonlySet<string> = new Set(["INVALID_PURPOSE", "UNABLE_TO_GET_ISSUER_CERT"]);
+
 function verdictProblem(verdict: string | null): string | null {
-  return verdict === null || verdict === "INVALID_PURPOSE" ? null : `the certificate is not valid: ${verdict}`;
+  return verdict === null || TOLERATED.has(verdict) ? null : `the certificate is not valid: ${verdict}`;
 }
 
 function listProblem({ subject }: Certificate, { allowedDn, role }: PeerPolicy): string | null {

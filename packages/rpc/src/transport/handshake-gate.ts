@@ -15,7 +15,8 @@ const WAITING = 1000;
 
 /**
  * Bounds the handshakes of one service that run at a time. Further connections wait, costing a descriptor each; while
- * some do, whoever has had its turn for a second is dropped, so those who stall can't keep the others out.
+ * some do, whoever has had its turn for a second is dropped, so those who stall can't keep the others out. The newest
+ * goes first: behind a crowd of those who stall it would wait its turn for long.
  */
 export class HandshakeGate {
   readonly #atOnce: number;
@@ -42,8 +43,8 @@ export class HandshakeGate {
   leave(entrant: Entrant): void {
     this.#running.delete(entrant);
     this.#waiting.delete(entrant);
-    for (const next of this.#waiting) {
-      if (this.#running.size >= this.#atOnce) break;
+    const next = this.#running.size < this.#atOnce ? [...this.#waiting].pop() : undefined;
+    if (next !== undefined) {
       this.#waiting.delete(next);
       this.#begin(next);
     }

@@ -46,7 +46,7 @@ export class TlsAcceptor {
     this.#current = options;
     this.#deliver = deliver;
     this.#gate = new HandshakeGate(options.handshakes ?? HANDSHAKES);
-    const settings = { requestCert: true, rejectUnauthorized: false, allowHalfOpen: true, pauseOnConnect: true };
+    const settings = { requestCert: true, rejectUnauthorized: false };
     this.#server = tls.createServer({ ...contextOptions(options), ...settings });
     this.#server.on("secureConnection", (socket) => this.#decide(socket));
     this.#server.on("tlsClientError", (error, socket) => this.#handshakeOf(socket)?.drop(failed(error)));
@@ -56,7 +56,11 @@ export class TlsAcceptor {
   accept(socket: net.Socket): void {
     const { handshakeMs = HANDSHAKE_MS } = this.#options;
     const handshake = new Handshake(socket, handshakeMs, {
-      begin: () => void this.#server.emit("connection", socket),
+      begin: () => {
+        // Who ends in the middle of a handshake is gone; later on a client may end and still read.
+        socket.allowHalfOpen = false;
+        this.#server.emit("connection", socket);
+      },
       over: (error) => {
         this.#shaking.delete(socket);
         this.#gate.leave(handshake);
@@ -96,6 +100,7 @@ export class TlsAcceptor {
       return;
     }
     handshake.finish();
+    socket.allowHalfOpen = true;
     const transport = new NodeSocket(socket, undefined, handshake.endpoints, securityOf(socket, findings));
     // Ahead of everything that the layers above may send (F109).
     socket.write(Uint8Array.of(CONFIRMATION));

@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { type Entrant, HandshakeGate } from "../../src/transport/handshake-gate.ts";
+import { ConnectionError } from "../../src/util/connection-error.ts";
+
+/** Notes what becomes of each, by its name. */
+function entrants(gate: HandshakeGate): { readonly log: string[]; readonly enter: (name: string) => Entrant } {
+  const log: string[] = [];
+  const enter = (name: string): Entrant => {
+    const entrant: Entrant = {
+      begin: () => void log.push(`${name} begins`),
+      drop: ({ message }) => {
+        log.push(`${name}: ${message}`);
+        gate.leave(entrant);
+      },
+    };
+    gate.enter(entrant);
+    return entrant;
+  };
+  return { log, enter };
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it("lets the next in when one is done, the newest first", () => {
+  const gate = new HandshakeGate(1);
+  const { log, enter } = entrants(gate);
+  const [a] = ["a", "b", "c"].map(enter);
+  if (a !== undefined) gate.leave(a);
+  expect(log).toEqual(["a begins", "c begins"]);
+});
+
+it("drops who has had its turn for a second, but only when others wait", () => {
+  const { log, enter } = entrants(new HandshakeGate(2));
+  enter("a");
+  vi.advanceTimersByTime(60_000);
+  enter("b");
+  expect(log).toEqual(["a begins", "b begins"]);
+  enter("c");
+  expect(log.slice(2)).toEqual(["a: the handshake was slow, and others wait", "c begins"]);
+  enter("d");
+  vi.advanceTimersByTime(999);
+  expect(log).toHaveLength(4);
+  vi.advanceTimersByTime(1);
+  expect(log.slice(4)).toEqual(["b: the handshake was slow, and others wait", "d begins"]);
+});
+
+it("lets a thousand wait, and turns away the next", () => {
+  const { log, enter } = entrants(new HandshakeGate(1));
+  for (let i = 0; i <= 1000; i++) enter(`${i}`);
+  expect(log).toEqual(["0 begins"]);
+  enter("one too many");
+  expect(log.slice(1)).toEqual(["one too many: too many handshakes wait"]);
+});
+
+it("ends all when it closes", () => {
+  const gate = new HandshakeGate(1);
+  const { log, enter } = entrants(gate);
+  enter("a");
+  enter("b");
+  gate.close(new ConnectionError("over", "closed"));
+  expect(log).toEqual(["a begins", "b: over", "a: over"]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+it("refuses a number that lets nobody in", () => {
+  expect(() => new HandshakeGate(0)).toThrow(RangeError);
+});
