@@ -1,0 +1,84 @@
+/* Streams: megabytes per second and what they cost, beside raw sockets, gRPC, and virsh with libvirtd; and the targets. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { benchOptions } from "./options.ts";
+import { type BulkResult, measureBulk } from "./streams/bulk.ts";
+import { measureVolumes, type VolumeResult } from "./streams/volumes.ts";
+
+const GIB = 2 ** 30;
+const options = benchOptions();
+const folder = await mkdtemp(join(tmpdir(), "bench-"));
+try {
+  const bulk = await measureBulk(folder, options.quick ? GIB / 2 : 2 * GIB, options.quick ? 3 : 5);
+  const plan = options.quick
+    ? { dense: GIB / 4, sparse: 10 * GIB, rounds: 3 }
+    : { dense: GIB, sparse: 10 * GIB, rounds: 5 };
+  const testd = fileURLToPath(new URL("../../packages/testd/dist/bin.js", import.meta.url));
+  const testbed = fileURLToPath(new URL("../../interop/testbed/", import.meta.url));
+  const volumes = await measureVolumes(plan, testd, testbed);
+  const targets = verdicts(bulk, volumes);
+  if (options.json) console.log(JSON.stringify({ bulk, volumes, targets }));
+  else print(bulk, volumes, targets);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+interface Verdict {
+  readonly what: string;
+  readonly ratio: number;
+  readonly wanted: number;
+  readonly reached: boolean;
+}
+
+function verdicts(bulk: readonly BulkResult[], volumes: readonly VolumeResult[]): Verdict[] {
+  const found: Verdict[] = [];
+  const judge = (what: string, ratio: number, wanted: number): void => {
+    found.push({ what, ratio, wanted, reached: wanted > 0 ? ratio >= wanted : ratio <= -wanted });
+  };
+  const rate = (what: string, over: string, direction: string): number =>
+    bulk.find((one) => one.what === what && one.over === over && one.direction === direction)?.rate ?? Number.NaN;
+  const time = (client: string, server: string, what: string): number =>
+    volumes.find((one) => one.client === client && one.server === server && one.what === what)?.milliseconds ??
+    Number.NaN;
+  const virshRate = volumes.find((one) => one.client === "virsh" && one.server === "libvirtd" && one.what === "upload");
+  for (const over of ["UNIX", "TCP"]) {
+    for (const direction of ["up", "down"]) {
+      judge(
+        `ours to raw node, ${over} ${direction}`,
+        rate("virnet", over, direction) / rate("raw", over, direction),
+        0.8,
+      );
+    }
+    judge(`ours to gRPC, ${over} down`, rate("virnet", over, "down") / rate("grpc", over, "down"), 10);
+  }
+  judge("ours to virsh with libvirtd, UNIX up", rate("virnet", "UNIX", "up") / (virshRate?.rate ?? Number.NaN), 5);
+  for (const what of ["upload", "download"]) {
+    const yardstick = time("virsh", "libvirtd", what);
+    judge(`our client to virsh, with libvirtd, ${what}`, yardstick / time("virnet", "libvirtd", what), 1.2);
+    judge(`virsh with testd to virsh with libvirtd, ${what}`, yardstick / time("virsh", "testd", what), 1);
+  }
+  for (const server of ["libvirtd", "testd"]) {
+    const alone = time("virnet", server, "its data alone");
+    judge(`10 GiB with 1 % data to its data, ${server} (time)`, time("virnet", server, "sparse upload") / alone, -1.5);
+  }
+  return found;
+}
+
+function print(bulk: readonly BulkResult[], volumes: readonly VolumeResult[], targets: readonly Verdict[]): void {
+  for (const { what, over, direction, rate, clientCpu, serverCpu } of bulk) {
+    const cpu = `CPU per GB ${clientCpu.toFixed(2)} s + ${serverCpu.toFixed(2)} s`;
+    console.log(
+      `  ${what.padEnd(8)} ${over.padEnd(4)} ${direction.padEnd(4)} ${rate.toFixed(0).padStart(6)} MB/s   ${cpu}`,
+    );
+  }
+  for (const { client, server, what, milliseconds, rate } of volumes) {
+    const way = `${client} with ${server}, ${what}`;
+    console.log(`  ${way.padEnd(40)} ${rate.toFixed(0).padStart(6)} MB/s ${milliseconds.toFixed(0).padStart(7)} ms`);
+  }
+  for (const { what, ratio, wanted, reached } of targets) {
+    const goal = wanted > 0 ? `at least ${wanted}` : `at most ${-wanted}`;
+    console.log(`  ${reached ? "reached" : "MISSED "} ${ratio.toFixed(2).padStart(6)} x  (${goal})  ${what}`);
+  }
+}

@@ -1,0 +1,63 @@
+import { connect } from "virnet";
+import { type Procedure, type Program, type XdrType, XdrVoid } from "virnet/codegenv1";
+import { Server } from "virnet/server";
+import type { Carrier } from "./carrier.ts";
+
+interface Size {
+  readonly bytes: bigint;
+}
+
+const Size: XdrType<Size> = {
+  encode: (writer, value) => writer.uhyper(value.bytes),
+  decode: (reader) => ({ bytes: reader.uhyper() }),
+};
+
+interface BulkProcedures {
+  readonly up: Procedure<void, void, "write">;
+  readonly down: Procedure<Size, void, "read">;
+}
+
+const Bulk: Program<BulkProcedures> = {
+  name: "BULK",
+  number: 0x20200002,
+  version: 1,
+  procedures: {
+    up: { number: 1, name: "BULK_PROC_UP", args: XdrVoid, ret: XdrVoid, stream: "write", priority: "low" },
+    down: { number: 2, name: "BULK_PROC_DOWN", args: Size, ret: XdrVoid, stream: "read", priority: "low" },
+  },
+};
+
+/** What one writes at a time: four whole packets. */
+const WRITE_BYTES = 4 * 262_120;
+
+/** The core verbs: `write` from a buffer, `drain` with a callback. */
+export const virnet: Carrier = {
+  directions: ["up", "down"],
+  async serve(place) {
+    const server = new Server({ name: "bulk" });
+    server.add(Bulk, {
+      up: (_, { stream }) => stream.drain(nothing),
+      down: ({ bytes }, { stream }) => send(stream, Number(bytes)),
+    });
+    const { port } = await server.listen(place);
+    return "host" in place && port !== undefined ? { host: place.host, port } : place;
+  },
+  async move(place, direction, bytes) {
+    await using client = await connect(place);
+    const bulk = client.program(Bulk);
+    if (direction === "down") {
+      await (await bulk.down({ bytes: BigInt(bytes) })).stream.drain(nothing);
+      return;
+    }
+    const { stream } = await bulk.up();
+    await send(stream, bytes);
+    await stream.finish();
+  },
+};
+
+async function send(stream: { write(bytes: Uint8Array): Promise<void> }, bytes: number): Promise<void> {
+  const buffer = new Uint8Array(WRITE_BYTES);
+  for (let left = bytes; left > 0; left -= buffer.length) await stream.write(buffer.subarray(0, left));
+}
+
+function nothing(): void {}
