@@ -31,8 +31,9 @@ export async function* readParts(path: string, { sparse, length = Infinity }: Re
   const file = await open(path, "r");
   try {
     const size = Math.min((await file.stat()).size, length);
-    const map = sparse ? await dataRanges(path, size) : [{ start: 0, end: size }];
-    if (map === undefined) yield* withoutZeros(readRange(file, { start: 0, end: size }));
+    const whole = [{ start: 0, end: size }];
+    const map = sparse ? await dataRanges(path, size) : whole;
+    if (map === undefined) yield* withoutZeros(readRanges(file, whole, size));
     else yield* readRanges(file, map, size);
   } finally {
     await file.close();
@@ -78,42 +79,58 @@ export class SparseFileWriter {
 
 async function* readRanges(file: FileHandle, ranges: readonly Range[], size: number): AsyncGenerator<Part> {
   let position = 0;
-  for (const range of ranges) {
-    if (range.start > position) yield { hole: BigInt(range.start - position) };
-    yield* readRange(file, range);
-    position = range.end;
+  for await (const { start, chunk } of readAhead(file, ranges)) {
+    if (start > position) yield { hole: BigInt(start - position) };
+    yield chunk;
+    position = start + chunk.length;
   }
   if (size > position) yield { hole: BigInt(size - position) };
 }
 
-/** Reads ahead into a second buffer while the first is being used. */
-async function* readRange(file: FileHandle, { start, end }: Range): AsyncGenerator<Uint8Array> {
-  const buffers = [
-    new Uint8Array(Math.min(READ_BYTES, end - start)),
-    new Uint8Array(Math.min(READ_BYTES, end - start)),
-  ];
-  let position = start;
+/** A piece of a file, and where it was. */
+interface Piece {
+  readonly start: number;
+  readonly chunk: Uint8Array;
+}
+
+/** Reads the ranges, always one piece ahead, into two buffers in turn. */
+async function* readAhead(file: FileHandle, ranges: readonly Range[]): AsyncGenerator<Piece> {
+  const longest = ranges.reduce((most, { start, end }) => Math.max(most, end - start), 0);
+  const buffers = [0, 1].map(() => new Uint8Array(Math.min(READ_BYTES, longest)));
+  let reading: Promise<Piece> | undefined;
   let turn = 0;
-  const next = (): Promise<Uint8Array> => {
-    const buffer = buffers[turn++ % 2] ?? new Uint8Array(0);
-    return file
-      .read(buffer, 0, Math.min(buffer.length, end - position), position)
-      .then(({ bytesRead }) => buffer.subarray(0, bytesRead));
-  };
-  let reading = next();
-  for (let chunk = await reading; chunk.length > 0; chunk = await reading) {
-    position += chunk.length;
-    reading = next();
-    reading.catch(() => {}); // whoever asks for the next chunk hears of it
-    yield chunk;
+  for (const { start, end } of piecesOf(ranges)) {
+    const buffer = buffers[turn++ % 2] ?? new Uint8Array(end - start);
+    const done = reading === undefined ? undefined : await reading;
+    reading = readPiece(file, buffer.subarray(0, end - start), start);
+    reading.catch(() => {}); // whoever asks for the piece hears of it
+    if (done !== undefined) yield done;
+  }
+  if (reading !== undefined) yield await reading;
+}
+
+async function readPiece(file: FileHandle, buffer: Uint8Array, start: number): Promise<Piece> {
+  let size = 0;
+  while (size < buffer.length) {
+    const { bytesRead } = await file.read(buffer, size, buffer.length - size, start + size);
+    if (bytesRead === 0) throw new RangeError(`the file was cut short at ${start + size} while it was read`);
+    size += bytesRead;
+  }
+  return { start, chunk: buffer };
+}
+
+function* piecesOf(ranges: readonly Range[]): Generator<Range> {
+  for (const { start, end } of ranges) {
+    for (let at = start; at < end; at += READ_BYTES) yield { start: at, end: Math.min(at + READ_BYTES, end) };
   }
 }
 
 /** Cuts blocks of zeros out of what is read. */
-async function* withoutZeros(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Part> {
+async function* withoutZeros(chunks: AsyncIterable<Part>): AsyncGenerator<Part> {
   const zeros = new Uint8Array(BLOCK_BYTES);
   let hole = 0;
   for await (const chunk of chunks) {
+    if (!(chunk instanceof Uint8Array)) continue; // the whole file is read, holes and all
     for (let at = 0; at < chunk.length; ) {
       const end = endOfRun(chunk, at, zeros);
       if (isZero(chunk, at, zeros)) {

@@ -1,7 +1,7 @@
 /** Data between two marks, in bytes. */
-const MARK_BYTES = 262_144;
+const MARK_BYTES = 1_048_576;
 /** Data of one stream that the peer may have yet to consume, as far as it tells. */
-const WINDOW_BYTES = 1_048_576;
+const WINDOW_BYTES = 4_194_304;
 /** Data of one stream that waits here before its marks are sent back late. */
 const CONSUMED_BYTES = 524_288;
 /** Marks kept to be sent back; a peer that keeps to the window has a handful on the way. */
