@@ -28,6 +28,10 @@ const NAMES: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.9.1": "EMAIL",
 };
 
+/** Types whose values are of one string type only; in any other GnuTLS does not take them for text. */
+const PRINTABLE: ReadonlySet<string> = new Set(["2.5.4.5", "2.5.4.6", "2.5.4.20", "2.5.4.46"]);
+const IA5: ReadonlySet<string> = new Set(["0.9.2342.19200300.100.1.25", "1.2.840.113549.1.9.1"]);
+
 /**
  * A distinguished name as GnuTLS and `virt-pki-query-dn` print it, which is what allow-lists are compared with: the
  * certificate's own order, commas without spaces, `+` within a multi-valued part, RFC 4514's escapes.
@@ -44,25 +48,21 @@ export function distinguishedNameOf(der: Uint8Array): string {
 /** The common names in a name, in their order. */
 export function commonNames(name: Name): string[] {
   return Array.from(name).flatMap((part) =>
-    Array.from(part).flatMap(({ type, value }) => (type === "2.5.4.3" ? [stringOf(value) ?? ""] : [])),
+    Array.from(part).flatMap(({ type, value }) => (type === "2.5.4.3" ? [stringOf(type, value) ?? ""] : [])),
   );
 }
 
 function attributeText({ type, value }: AttributeTypeAndValue): string {
   const name = NAMES[type];
-  const text = name === undefined ? undefined : stringOf(value);
+  const text = name === undefined ? undefined : stringOf(type, value);
   return `${name ?? type}=${text === undefined ? `#${hexDer(value)}` : escaped(text)}`;
 }
 
-function stringOf(value: AttributeValue): string | undefined {
-  return (
-    value.utf8String ??
-    value.printableString ??
-    value.ia5String ??
-    value.teletexString ??
-    value.bmpString ??
-    value.universalString
-  );
+function stringOf(type: string, value: AttributeValue): string | undefined {
+  const { utf8String, printableString, teletexString, bmpString, universalString, ia5String } = value;
+  if (PRINTABLE.has(type)) return printableString;
+  if (IA5.has(type)) return ia5String;
+  return utf8String ?? printableString ?? teletexString ?? bmpString ?? universalString;
 }
 
 function hexDer(value: AttributeValue): string {

@@ -28,8 +28,10 @@ import {
   Version,
 } from "@peculiar/asn1-x509";
 
-/** OID and text of each attribute; one inner list per part of the name. */
-export type NameParts = readonly (readonly (readonly [string, string])[])[];
+/** OID, text and, unless it is UTF-8, kind of string of each attribute; one inner list per part of the name. */
+export type NameParts = readonly (readonly (readonly [string, string, StringKind?])[])[];
+
+type StringKind = "printableString" | "ia5String" | "bmpString" | "teletexString";
 
 export const CN = "2.5.4.3";
 export const O = "2.5.4.10";
@@ -131,7 +133,8 @@ export function nameOf(name: string | NameParts): Name {
       (part) =>
         new RelativeDistinguishedName(
           part.map(
-            ([type, text]) => new AttributeTypeAndValue({ type, value: new AttributeValue({ utf8String: text }) }),
+            ([type, text, kind = "utf8String"]) =>
+              new AttributeTypeAndValue({ type, value: new AttributeValue({ [kind]: text }) }),
           ),
         ),
     ),
