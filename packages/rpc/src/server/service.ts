@@ -48,8 +48,8 @@ export interface Service {
  */
 export async function openService(address: ListenAddress, parts: ServiceParts): Promise<Service> {
   const acceptor = parts.tls === undefined ? undefined : await openAcceptor(parts.tls, parts.accept);
-  const admit = acceptor === undefined ? admitPlain(parts.accept) : acceptor.accept.bind(acceptor);
-  const listeners = await listen(address, { ...parts, admit });
+  const entrance = acceptor === undefined ? admitPlain(parts.accept) : { admit: acceptor.accept.bind(acceptor) };
+  const listeners = await listen(address, { ...parts, ...entrance });
   const endpoints = listeners.map(({ endpoint }) => endpoint);
   const closeListeners = (): Promise<void[]> => Promise.all(listeners.map((listener) => listener.close()));
   const advertisement = await unless(closeListeners, () => advertisementOf(endpoints, parts));

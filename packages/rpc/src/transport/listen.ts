@@ -11,7 +11,7 @@ import {
   type TcpAddress,
   type UnixAddress,
 } from "./address.ts";
-import { acceptSocket, readBuffer, socketError, systemCode } from "./node-socket.ts";
+import { acceptSocket, adoptHandle, readBuffer, socketError, systemCode, takeHandles } from "./node-socket.ts";
 import { openTransport } from "./open.ts";
 import { resolveHost } from "./resolve-host.ts";
 import type { Transport } from "./transport.ts";
@@ -31,6 +31,8 @@ export interface ListenOptions {
   /** Connections that may wait to be accepted; libvirtd's 1000 unless given. 30 is used for 0 and less (F078). */
   readonly backlog?: number;
   readonly admit: Admit;
+  /** Takes over connections before they are sockets, where the runtime has such; they don't come to `admit` then. */
+  readonly adopt?: (handle: object) => void;
   /** An error of the listening socket after it was opened; it goes on listening. */
   readonly error: (error: ConnectionError) => void;
 }
@@ -39,9 +41,12 @@ export interface ListenOptions {
 export type Admit = (socket: net.Socket) => void;
 
 /** Admits everybody as they come; all accepted sockets share one buffer to read into. */
-export function admitPlain(accept: (transport: Transport) => void): Admit {
+export function admitPlain(accept: (transport: Transport) => void): Required<Pick<ListenOptions, "admit" | "adopt">> {
   const buffer = readBuffer();
-  return (socket) => accept(acceptSocket(socket, buffer));
+  return {
+    admit: (socket) => accept(acceptSocket(socket, buffer)),
+    adopt: (handle) => accept(adoptHandle(handle, buffer)),
+  };
 }
 
 /** One listening socket. */
@@ -185,6 +190,7 @@ function bind(target: net.ListenOptions | { fd: number }, name: string, options:
     server.once("error", failed);
     server.once("listening", () => {
       server.off("error", failed);
+      if (options.adopt !== undefined) takeHandles(server, options.adopt);
       server.on("error", (error) => options.error(socketError(error, name)));
       fulfil({ endpoint: boundEndpoint(server, name), close: () => close(server) });
     });

@@ -42,6 +42,33 @@ interface SocketWithHandle {
   _handle?: unknown;
 }
 
+interface ListeningHandle {
+  onconnection?: (this: unknown, status: number, handle?: object) => void;
+}
+
+/**
+ * Gives `adopt` each connection that `server`, which listens, accepts, before Node has made a socket of it: so there is
+ * one socket less to make. Where a runtime has no such hook, `connection` events go on coming.
+ */
+export function takeHandles(server: net.Server, adopt: (handle: object) => void): void {
+  // Node does not say in its types that it has one.
+  const listening = (server as SocketWithHandle)._handle as ListeningHandle | null | undefined;
+  const makeSocket = listening?.onconnection;
+  if (listening === undefined || listening === null || makeSocket === undefined) return;
+  listening.onconnection = (status, handle) => {
+    if (status === 0 && handle !== undefined) adopt(handle);
+    else makeSocket.call(listening, status, handle);
+  };
+}
+
+/** A transport for a connection that {@link takeHandles} gave. */
+export function adoptHandle(handle: object, buffer: Uint8Array): NodeSocket {
+  const intake = openIntake(buffer);
+  const options = { handle, allowHalfOpen: true, onread: intake.onread };
+  const socket = new net.Socket(options);
+  return new NodeSocket(socket, intake, endpointsOf(socket));
+}
+
 /**
  * A transport for a socket that a server accepted and paused. Node can read into a given buffer only with sockets it
  * is told so at birth, and a server's are born without; so the connection moves to a second socket. Where a runtime

@@ -4,7 +4,13 @@ import net from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, assert, beforeEach, describe, expect, it } from "vitest";
-import { type ListenAddress, type Listener, type ListenOptions, listen } from "../../src/transport/listen.ts";
+import {
+  admitPlain,
+  type ListenAddress,
+  type Listener,
+  type ListenOptions,
+  listen,
+} from "../../src/transport/listen.ts";
 import { acceptSocket, readBuffer } from "../../src/transport/node-socket.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
@@ -61,6 +67,19 @@ const portOf = (listener: Listener | undefined): number => {
 };
 
 const mode = async (path: string): Promise<string> => ((await lstat(path)).mode & 0o777).toString(8);
+
+describe("an entrance", () => {
+  it("gets connections before they are sockets", async () => {
+    const path = join(folder, "handles.sock");
+    const admit = (): void => expect.unreachable("a socket was made");
+    const [listener] = await listening({ path }, { ...admitPlain(accept), admit });
+    const client = await dial({ path });
+    client.write("hello");
+    await until(() => accepted[0]?.heard.text === "hello");
+    client.destroy();
+    await listener?.close();
+  });
+});
 
 describe("a UNIX socket", () => {
   it("takes clients, and its file goes with it", async () => {
