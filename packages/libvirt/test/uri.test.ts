@@ -71,6 +71,31 @@ describe("the name that travels on", () => {
   });
 });
 
+describe("a URI over TLS", () => {
+  it.each([
+    ["qemu+tls://h/system", { pkipath: null, sanity: true, verify: true }],
+    ["qemu://h/system?pkipath=/a%20b", { pkipath: "/a b", sanity: true, verify: true }],
+    ["qemu+TLS://h/system?NO_VERIFY=1&no_sanity=2", { pkipath: null, sanity: false, verify: false }],
+    [
+      "qemu+tls://h/?no_verify=0&tls_priority=NORMAL:%2BVERS-TLS1.2",
+      { pkipath: null, sanity: true, verify: true, priority: "NORMAL:+VERS-TLS1.2" },
+    ],
+  ])("%s tells what is demanded", (uri, tls) => {
+    expect(parse(uri)).toMatchObject({ transport: "tls", address: { host: "h", port: 16_514 }, tls });
+  });
+
+  it("may name a port, and no host", () => {
+    expect(parse("qemu+tls://h:7/system").address).toEqual({ host: "h", port: 7 });
+    expect(parse("qemu+tls:///system").address).toEqual({ host: "localhost", port: 16_514 });
+  });
+
+  it("sends none of it on", () => {
+    expect(parse("qemu+tls://h/system?pkipath=/p&no_verify=1&no_sanity=1&tls_priority=NORMAL&x=y").name).toBe(
+      "qemu:///system?x=y",
+    );
+  });
+});
+
 describe("a URI that leads nowhere", () => {
   it.each([
     ["", "is no libvirt URI"],
@@ -79,6 +104,7 @@ describe("a URI that leads nowhere", () => {
     ["qemu+unix://host/system", "a UNIX socket is on this machine, but qemu+unix://host/system names the host host"],
     ["qemu+carrier-pigeon://h/", "is no libvirt URI"],
     ["qemu+pigeon://h/system", "transport pigeon is not among those this client has"],
+    ["qemu+tls://h/system?no_verify=yes", "no_verify=yes: expected a number, 0 for no and 1 for yes"],
     ["qemu:///system?socket=%zz", "is not percent-encoded text"],
   ])("%j", (uri, complaint) => {
     expect(() => parse(uri)).toThrow(UriError);
