@@ -62,3 +62,12 @@ function capturedFrame(line: Line, program: number): CapturedFrame {
     error: line.error,
   };
 }
+
+/** The messages of one session in both directions, in the order in which they were seen. */
+export function capturedSession(session: string): { readonly dir: "c2s" | "s2c"; readonly bytes: Uint8Array }[] {
+  const lines = readFileSync(new URL(`${session}.jsonl`, folder), "utf8")
+    .trim()
+    .split("\n");
+  const parsed = lines.map((line) => JSON.parse(line) as Line);
+  return parsed.filter(({ prog }) => prog !== undefined).map(({ dir, hex: digits }) => ({ dir, bytes: hex(digits) }));
+}
