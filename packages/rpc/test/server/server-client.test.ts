@@ -92,6 +92,17 @@ describe("the window of requests", () => {
     await peer.silence();
   });
 
+  it("leaves a place to quick calls while slow ones are worked on, here and for every other client", async () => {
+    const { join, waiting } = served();
+    const [busy, other] = [join(), join()];
+    busy.peer.send(...[1, 2, 3, 4].map((n) => wait(n)), say(5, "quick"), say(6, "quick"));
+    expect(serialsOf(await busy.peer.take(2))).toEqual([5, 6]);
+    busy.peer.send(wait(7));
+    await until(() => waiting.length === 5);
+    other.peer.send(say(1, "quick"));
+    expect(serialsOf(await other.peer.take(1))).toEqual([1]);
+  });
+
   it("is each client's own", async () => {
     const { join, waiting } = served({ clientRequests: 1 });
     const [busy, free] = [join(), join()];
