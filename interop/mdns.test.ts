@@ -114,8 +114,11 @@ describeWithPeers(["avahi-daemon"], "mDNS beside Avahi", () => {
       await using _ = await avahiPublish(bus, "single", type, "5");
       await using watching = browse(type, where);
       await nextOf(watching, "up", "single");
-      const quiet = await Promise.race([watching.next(), pause(1500)]);
-      expect(quiet).toBeUndefined();
+      const timer = setTimeout(() => void watching.close(), 1500);
+      const again: string[] = [];
+      for await (const { kind, service } of watching) if (service.name === "single") again.push(kind);
+      clearTimeout(timer);
+      expect(again).toEqual([]);
     });
 
     it("leads connect() to a server by its name", async () => {
@@ -215,8 +218,8 @@ describeWithPeers(["avahi-daemon"], "mDNS beside Avahi", () => {
     await using second = await spawnTestd(["--listen", "127.0.0.1:0", "--mdns", "lab"], { env });
     await expect.poll(() => discovered(env), wait).toContain("lab #2  ");
     const [one, other] = [portOf(first.ready), portOf(second.ready)];
-    expect(await discovered(env)).toMatch(new RegExp(`^lab  [^\\n]*:${one}  127.0.0.1$`, "m"));
-    expect(await discovered(env)).toMatch(new RegExp(`^lab #2  [^\\n]*:${other}  127.0.0.1$`, "m"));
+    expect(await discovered(env)).toMatch(new RegExp(`^lab  [^\\n]*:${one}  127.0.0.1(,::1)?$`, "m"));
+    expect(await discovered(env)).toMatch(new RegExp(`^lab #2  [^\\n]*:${other}  127.0.0.1(,::1)?$`, "m"));
     const { port, addresses } = await findService("lab #2", "_libvirt._tcp");
     await using hypervisor = await Libvirt.open(`test+tcp://${addresses[0]}:${port}/default`);
     expect(await hypervisor.hostname()).not.toBe("");
@@ -238,7 +241,7 @@ describeWithPeers(["avahi-daemon"], "mDNS beside Avahi", () => {
       const probing = advertise(options); // closed while it asks whether the name is free
       await new Promise((resolve) => setTimeout(resolve, 400));
       await probing.close();
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 20)); // handles close at the end of a turn
       console.log(JSON.stringify(process.getActiveResourcesInfo().filter((name) => !/^(Pipe|TTY|FS|Close)/.test(name))));
       console.log(Date.now());`;
     const { stdout, status, stderr } = await runProgram(process.execPath, ["--input-type=module", "--eval", code], {
@@ -258,8 +261,9 @@ describeWithPeers(["avahi-daemon"], "mDNS beside Avahi", () => {
       import { advertise, browse } from ${JSON.stringify(join(folder, "dist/mdns/index.js"))};
       const options = { type: "${type}", name: "bare", port: 1, addresses: ["127.0.0.1"], log: console.log };
       for (const backend of ["auto", "avahi"]) {
-        const error = await advertise({ ...options, backend }).established().catch((reason) => reason);
-        console.log(typeof connect, error.name);
+        const ours = advertise({ ...options, backend });
+        console.log(typeof connect, await ours.established().catch((reason) => reason.name));
+        await ours.close();
       }
       const watching = browse("${type}", { interfaces: ["lo"] });
       console.log((await watching.next()).value.service.name);
@@ -269,8 +273,7 @@ describeWithPeers(["avahi-daemon"], "mDNS beside Avahi", () => {
       env: { DBUS_SYSTEM_BUS_ADDRESS: bus },
     });
     expect(stdout.trim().split("\n")).toEqual([
-      'mDNS: "bare" is not advertised: mDNS without Avahi needs the package @homebridge/ciao: run "npm install @homebridge/ciao".',
-      "function MissingPackageError",
+      "function bare",
       'mDNS: "bare" is not advertised: mDNS through Avahi needs the package dbus-native: run "npm install dbus-native".',
       "function MissingPackageError",
       "there",

@@ -46,7 +46,7 @@ export interface Advertisement extends AsyncDisposable {
   readonly backend: BackendName | undefined;
   /**
    * Resolves to the name once the network knows it; waits for `signal` or, without one, ten seconds. Rejects when that
-   * comes first, and with {@link MissingPackageError} when it can never be.
+   * comes first, and with {@link MissingPackageError} when Avahi is asked for without the package it takes.
    */
   established(signal?: AbortSignal): Promise<string>;
   /** Says goodbye; resolves when no socket, timer or listener is left. */
@@ -55,6 +55,7 @@ export interface Advertisement extends AsyncDisposable {
 
 /** Milliseconds to wait for the network, for those who set no deadline. */
 const ESTABLISH_MS = 10_000;
+const HOST_BYTES = 55;
 
 /**
  * Advertises a service from now on, in the background: trouble on the network is logged and dealt with, never thrown.
@@ -156,9 +157,24 @@ function entryOf({ type, name, port, txt = {}, addresses, interfaces, hostname: 
     throw new RangeError(`port is ${port}, expected 1 to 65535`);
   const places = placesOf({ ...(addresses && { addresses }), ...(interfaces && { interfaces }) });
   const text: ServiceText = txt;
-  return { type, name: checkedName(name), port, txt: text, places, hostname: host ?? `${shortHostname()}-${port}` };
+  return {
+    type,
+    name: checkedName(name),
+    port,
+    txt: text,
+    places,
+    hostname: checkedHost(host ?? `${shortHostname()}-${port}`),
+  };
+}
+
+/** A number may have to follow it, in the 63 bytes of a label. */
+function checkedHost(name: string): string {
+  const size = new TextEncoder().encode(name).length;
+  if (size < 1 || size > HOST_BYTES)
+    throw new RangeError(`the host's name takes ${size} bytes, expected 1 to ${HOST_BYTES}`);
+  return name;
 }
 
 function shortHostname(): string {
-  return hostname().split(".")[0] ?? "localhost";
+  return (hostname().split(".")[0] ?? "localhost").slice(0, 40);
 }

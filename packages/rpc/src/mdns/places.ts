@@ -35,6 +35,11 @@ export function outwardInterfaces(): string[] {
   return (outward.length > 0 ? outward : all).map(([name]) => name);
 }
 
+/** All names of interfaces. */
+export function allInterfaces(): string[] {
+  return Object.keys(networkInterfaces());
+}
+
 export function familyOf(address: string): 4 | 6 {
   return address.includes(":") ? 6 : 4;
 }

@@ -83,7 +83,7 @@ export class ServiceBrowse implements AsyncIterableIterator<ServiceEvent>, Async
     if (service === undefined) this.#now.delete(key);
     else this.#now.set(key, service);
     this.#dirty.add(key);
-    this.#serve();
+    queueMicrotask(() => this.#serve()); // what is seen in one go is one event
   }
 
   #serve(): void {

@@ -1,4 +1,5 @@
 import type { BrowseSink, Closer, Query } from "../backend.ts";
+import type { FoundService } from "../service.ts";
 import { readText } from "../txt.ts";
 import type { AvahiBus } from "./bus.ts";
 import { AvahiSession } from "./session.ts";
@@ -6,6 +7,8 @@ import { AvahiSession } from "./session.ts";
 const UNSPECIFIED = -1;
 /** Milliseconds that what is known outlives the daemon, so that its restart isn't everybody's end. */
 const GRACE_MS = 10_000;
+/** Milliseconds that addresses wait for those of the other family. */
+const GATHER_MS = 100;
 /** Objects that the daemon grants one client are 1024 (its objects-per-client-max). */
 const RESOLVERS = 900;
 
@@ -20,7 +23,10 @@ export async function browseWithAvahi(query: Query, sink: BrowseSink, patient: b
   return undefined;
 }
 
-/** What the daemon's resolver object is for: a name, seen on one interface in one family. */
+/** The daemon's families; each name is resolved for both, as a resolver tells one address. */
+const FAMILIES = [0, 1];
+
+/** What the daemon's resolver object is for: a name, seen on one interface in one family, and the family of its address. */
 interface Resolver {
   readonly source: string;
   readonly name: string;
@@ -39,6 +45,9 @@ class AvahiBrowser implements Closer {
   #bus: AvahiBus | undefined;
   #path = "";
   #grace: NodeJS.Timeout | undefined;
+  /** What was resolved and not told yet; at most one for each resolver. */
+  readonly #resolved = new Map<string, FoundService>();
+  #gathering: NodeJS.Timeout | undefined;
 
   constructor(query: Query, sink: BrowseSink) {
     this.#query = query;
@@ -58,6 +67,7 @@ class AvahiBrowser implements Closer {
     clearTimeout(this.#grace);
     await this.#session.close(); // the daemon frees what belongs to the connection
     clearTimeout(this.#grace);
+    clearTimeout(this.#gathering);
   }
 
   #up(bus: AvahiBus): void {
@@ -86,42 +96,43 @@ class AvahiBrowser implements Closer {
   }
 
   #browserSignal(member: string, body: readonly unknown[]): void {
-    if (member === "ItemNew") this.#add(body);
-    else if (member === "ItemRemove") this.#remove(body);
-    else if (member === "AllForNow") this.#forgetStale();
+    if (member === "ItemNew") for (const family of FAMILIES) this.#add(body, family);
+    if (member === "ItemRemove") for (const family of FAMILIES) this.#remove(body, family);
+    if (member === "AllForNow") this.#forgetStale();
   }
 
-  #add(item: readonly unknown[]): void {
+  #add(item: readonly unknown[], family: number): void {
     const [index, protocol, name, type, domain] = item;
-    const key = itemKey(item);
+    const key = itemKey(item, family);
     if (this.#byItem.size >= RESOLVERS || this.#byItem.has(key)) return;
-    const body = [index, protocol, name, type, domain, UNSPECIFIED, 0];
+    const body = [index, protocol, name, type, domain, family, 0];
     this.#learnZone(Number(index));
     const call = { path: "/", interface: "Server", member: "ServiceResolverNew", signature: "iisssiu", body };
     this.#bus?.send(call, (error, [path]) => {
       if (error !== undefined) return;
-      const resolver = { source: sourceOf(item), name: String(name), path: String(path) };
+      const resolver = { source: sourceOf(item, family), name: String(name), path: String(path) };
       this.#byItem.set(key, resolver);
       this.#byPath.set(resolver.path, resolver);
     });
   }
 
-  #remove(item: readonly unknown[]): void {
-    const key = itemKey(item);
+  #remove(item: readonly unknown[], family: number): void {
+    const key = itemKey(item, family);
     const resolver = this.#byItem.get(key);
+    this.#tell();
     if (resolver !== undefined) {
       this.#byItem.delete(key);
       this.#byPath.delete(resolver.path);
       this.#bus?.send({ path: resolver.path, interface: "ServiceResolver", member: "Free" }, () => {});
     }
-    this.#sink.lost(sourceOf(item), String(item[2]));
+    this.#sink.lost(sourceOf(item, family), String(item[2]));
   }
 
   #found(path: string, [index, , name, type, domain, host, , address, port, strings]: readonly unknown[]): void {
     const resolver = this.#byPath.get(path);
     if (resolver === undefined || !Array.isArray(strings)) return;
     this.#stale.delete(`${resolver.source}/${resolver.name}`);
-    this.#sink.saw(resolver.source, {
+    this.#resolved.set(path, {
       name: String(name),
       type: String(type),
       domain: String(domain),
@@ -130,6 +141,17 @@ class AvahiBrowser implements Closer {
       addresses: [this.#withZone(String(address), Number(index))],
       txt: readText(strings.filter((bytes) => bytes instanceof Uint8Array)),
     });
+    this.#gathering ??= setTimeout(() => this.#tell(), GATHER_MS);
+  }
+
+  #tell(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    for (const [path, service] of this.#resolved) {
+      const resolver = this.#byPath.get(path);
+      if (resolver !== undefined) this.#sink.saw(resolver.source, service);
+    }
+    this.#resolved.clear();
   }
 
   /** A link-local address is of use only together with its interface. */
@@ -153,11 +175,11 @@ class AvahiBrowser implements Closer {
   }
 }
 
-/** Interface and protocol. */
-function sourceOf([index, protocol]: readonly unknown[]): string {
-  return `${Number(index)}/${Number(protocol)}`;
+/** Interface and protocol it was seen by, and the family of the address. */
+function sourceOf([index, protocol]: readonly unknown[], family: number): string {
+  return `${Number(index)}/${Number(protocol)}/${family}`;
 }
 
-function itemKey(item: readonly unknown[]): string {
-  return `${sourceOf(item)}/${String(item[2])}`;
+function itemKey(item: readonly unknown[], family: number): string {
+  return `${sourceOf(item, family)}/${String(item[2])}`;
 }

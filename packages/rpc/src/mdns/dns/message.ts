@@ -3,9 +3,12 @@ import { byteAt, DnsFormatError, decodeName, encodeName } from "./name.ts";
 export const RecordType = { a: 1, ptr: 12, txt: 16, aaaa: 28, srv: 33 } as const;
 export type RecordType = (typeof RecordType)[keyof typeof RecordType];
 
+/** In questions: records of all types. */
+export const ANY = 255;
+
 export interface Question {
   readonly name: string;
-  readonly type: RecordType;
+  readonly type: RecordType | typeof ANY;
 }
 
 interface RecordHead {
@@ -81,6 +84,60 @@ export function encodeQuery(
   return Uint8Array.from([...head, ...asked, ...known.flatMap(knownAnswer), ...extension]);
 }
 
+/** What we say of ourselves (RFC 6762 §18). */
+export function encodeResponse(records: readonly DnsRecord[]): Uint8Array {
+  const head = [0, 0x8400, 0, records.length, 0, 0].flatMap(wordBytes);
+  return Uint8Array.from([...head, ...records.flatMap(recordBytes)]);
+}
+
+/** Asks whether anybody has these names, and says what we would put there (RFC 6762 §8.1). */
+export function encodeProbe(names: readonly string[], records: readonly DnsRecord[]): Uint8Array {
+  const head = [0, 0, names.length, 0, records.length, 0].flatMap(wordBytes);
+  const asked = names.flatMap((name) => [...encodeName(name), ...wordBytes(ANY), ...wordBytes(CLASS_IN)]);
+  return Uint8Array.from([...head, ...asked, ...records.flatMap(recordBytes)]);
+}
+
+/** A record's data on the wire, names uncompressed: what RFC 6762 §8.2 compares. */
+export function dataBytes(record: DnsRecord): number[] {
+  switch (record.type) {
+    case RecordType.ptr:
+      return [...encodeName(record.target)];
+    case RecordType.srv:
+      return [0, 0, 0, 0, ...wordBytes(record.port), ...encodeName(record.target)];
+    case RecordType.txt:
+      return record.strings.length === 0 ? [0] : record.strings.flatMap((bytes) => [bytes.length, ...bytes]);
+    case RecordType.a:
+      return record.address.split(".").map(Number);
+    case RecordType.aaaa:
+      return ipv6Bytes(record.address);
+  }
+}
+
+function recordBytes(record: DnsRecord): number[] {
+  const data = dataBytes(record);
+  const kind = record.flush ? CLASS_IN | FLUSH : CLASS_IN;
+  const ttl = [...wordBytes(record.ttl >>> 16), ...wordBytes(record.ttl & 0xffff)];
+  return [
+    ...encodeName(record.name),
+    ...wordBytes(record.type),
+    ...wordBytes(kind),
+    ...ttl,
+    ...wordBytes(data.length),
+    ...data,
+  ];
+}
+
+/** The sixteen bytes of an address as the system writes it: no zone, at most one `::`. */
+function ipv6Bytes(address: string): number[] {
+  const [front = "", back] = address.split("::");
+  const [head, tail] = [groupsOf(front), groupsOf(back ?? "")];
+  return [...head, ...Array<number>(Math.max(0, 8 - head.length - tail.length)).fill(0), ...tail].flatMap(wordBytes);
+}
+
+function groupsOf(text: string): number[] {
+  return text === "" ? [] : text.split(":").map((group) => Number.parseInt(group, 16));
+}
+
 function knownAnswer({ name, target, ttl }: { name: string; target: string; ttl: number }): number[] {
   const data = encodeName(target);
   const head = [...encodeName(name), ...wordBytes(RecordType.ptr), ...wordBytes(CLASS_IN)];
@@ -95,7 +152,7 @@ function readQuestions(packet: Uint8Array, count: number): { list: Question[]; e
   for (let i = 0; i < count; i++) {
     const { name, end } = decodeName(packet, at);
     const type = word(packet, end);
-    if (isKnown(type)) list.push({ name, type });
+    if (isKnown(type) || type === ANY) list.push({ name, type });
     at = end + 4;
   }
   return { list, end: at };

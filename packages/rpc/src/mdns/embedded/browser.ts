@@ -1,8 +1,8 @@
 import type { BrowseSink, Closer, Query } from "../backend.ts";
-import { type DnsMessage, decodeMessage, encodeQuery, type Question } from "../dns/message.ts";
-import { DnsFormatError } from "../dns/name.ts";
+import { encodeQuery, type Question } from "../dns/message.ts";
 import { Knowledge } from "./knowledge.ts";
 import { type Link, openLink } from "./link.ts";
+import { readable } from "./packet.ts";
 
 /** Milliseconds: the first question waits a random while, so that machines booting together don't ask together. */
 const FIRST_MIN_MS = 20;
@@ -30,7 +30,7 @@ export async function browseEmbedded(
   { interfaces }: EmbeddedBrowserOptions = {},
 ): Promise<Closer> {
   const browser = new EmbeddedBrowser(query, sink);
-  browser.start(await openLink(interfaces, browser));
+  browser.start(await openLink((name) => interfaces?.includes(name) ?? true, browser));
   return browser;
 }
 
@@ -63,7 +63,7 @@ export class EmbeddedBrowser implements Closer {
 
   receive(packet: Uint8Array, zone: string | undefined): void {
     const message = readable(packet);
-    if (message === undefined || !message.isResponse || message.code !== 0 || this.#closed) return;
+    if (message === undefined || !message.isResponse || this.#closed) return;
     this.#knowledge.learn(message.records, zone, Date.now());
     this.#wake();
   }
@@ -106,15 +106,7 @@ export class EmbeddedBrowser implements Closer {
   }
 
   #ask(questions: readonly Question[], known: Parameters<typeof encodeQuery>[1] = []): void {
-    this.#link?.send(encodeQuery(questions, known));
-  }
-}
-
-function readable(packet: Uint8Array): DnsMessage | undefined {
-  try {
-    return decodeMessage(packet);
-  } catch (error) {
-    if (error instanceof DnsFormatError) return undefined;
-    throw error;
+    const packet = encodeQuery(questions, known);
+    this.#link?.send(() => packet);
   }
 }

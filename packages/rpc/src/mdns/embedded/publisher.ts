@@ -1,130 +1,207 @@
-import type { CiaoService, getResponder as GetResponder, Responder } from "@homebridge/ciao";
 import type { Entry, PublishEvents, Publisher } from "../backend.ts";
-import { optionalPackage } from "../optional-package.ts";
-import { interfaceAddresses, outwardInterfaces, type Place } from "../places.ts";
-import { parseServiceType } from "../service-type.ts";
-import { guardResponder, nameLikeAvahi } from "./ciao-guards.ts";
+import {
+  ANY,
+  type DnsMessage,
+  type DnsRecord,
+  encodeProbe,
+  encodeResponse,
+  type Question,
+  RecordType,
+} from "../dns/message.ts";
+import { alternativeName } from "../instance-name.ts";
+import { allInterfaces, interfaceAddresses } from "../places.ts";
+import { Claim, same } from "./claim.ts";
+import { type Link, type LinkFilter, openLink } from "./link.ts";
+import { readable } from "./packet.ts";
 
-/** Milliseconds until a first announcement that failed is tried again. */
-const RETRY_MS = 5000;
-/** Milliseconds that a goodbye may take. */
-const GOODBYE_MS = 2000;
-/** The responder's timers for what it sent last run on this long. */
-const LINGER_MS = 250;
+/** Milliseconds, RFC 6762 §8.1 to §8.3: three questions whether a name is free, then three announcements. */
+const PROBES = 3;
+const PROBE_MS = 250;
+const ANNOUNCE_AFTER_MS = [1000, 2000];
+/** Who lost against another that wants the name at the same time asks again after this (§8.2). */
+const YIELD_MS = 1000;
+/** After so many denials the next try waits (§8.1). */
+const DENIALS = 15;
+const DENIED_MS = 5000;
+/** Answers of which others may have some too wait a random while (§6); nothing is said twice within a second. */
+const ANSWER_MIN_MS = 20;
+const ANSWER_SPREAD_MS = 100;
+const REPEAT_MS = 1000;
+/** How often the machine's interfaces are looked at. */
+const WATCH_MS = 30_000;
 
-/** Advertises `entry` by ourselves. Rejects without the package for it. */
+/** Advertises `entry` by ourselves. Rejects where multicast is not possible. */
 export async function publishEmbedded(entry: Entry, events: PublishEvents): Promise<Publisher> {
-  const { getResponder } = await optionalPackage("@homebridge/ciao", "mDNS without Avahi", loadCiao);
-  const interfaces = [...new Set(entry.places.flatMap(interfacesOf))];
-  const advertiseIpv4 = entry.places.some(({ family }) => family !== 6);
-  const advertiseIpv6 = entry.places.some(({ family }) => family !== 4);
-  const responder = getResponder({ interface: interfaces, advertiseIpv4, advertiseIpv6 });
-  guardResponder(responder, (text) => events.notice(text));
-  return new EmbeddedPublisher(responder, entry, events);
+  const publisher = new EmbeddedPublisher(entry, events);
+  publisher.start(await openLink(publisher.filter, publisher));
+  return publisher;
 }
 
-/**
- * Importing it makes stack traces of the whole process pass through source-map-support; what was there before is put
- * back.
- */
-async function loadCiao(): Promise<{ getResponder: typeof GetResponder }> {
-  const before = Object.getOwnPropertyDescriptor(Error, "prepareStackTrace");
-  const module = await import("@homebridge/ciao");
-  if (before === undefined) Reflect.deleteProperty(Error, "prepareStackTrace");
-  else Object.defineProperty(Error, "prepareStackTrace", before);
-  return module;
-}
-
-class EmbeddedPublisher implements Publisher {
+/** A responder for one service: asks whether its name is free, announces it, answers for it, says goodbye. */
+export class EmbeddedPublisher implements Publisher {
   readonly backend = "embedded";
-  readonly #responder: Responder;
-  readonly #service: CiaoService;
+  readonly #entry: Entry;
   readonly #events: PublishEvents;
   #name: string;
-  #retry: NodeJS.Timeout | undefined;
-  #advertising: Promise<void>;
-  #announced = false;
-  #closed = false;
+  readonly #host: string;
+  /** Names tried. */
+  #names = 1;
+  #claim: Claim;
+  #link: Link | undefined;
+  #state: "probing" | "announced" | "closed" = "probing";
+  #denials = 0;
+  #step: NodeJS.Timeout | undefined;
+  #answer: NodeJS.Timeout | undefined;
+  #saidAt = 0;
+  #watch: NodeJS.Timeout | undefined;
+  #addresses = "";
 
-  constructor(responder: Responder, entry: Entry, events: PublishEvents) {
-    this.#responder = responder;
+  constructor(entry: Entry, events: PublishEvents) {
+    this.#entry = entry;
     this.#events = events;
-    this.#name = singleLabel(entry.name);
-    if (this.#name !== entry.name)
-      events.notice(`the embedded responder knows no dots in names; trying "${this.#name}"`);
-    this.#service = responder.createService(serviceOptions(entry, this.#name));
-    nameLikeAvahi(this.#service, this.#name);
-    this.#service.on("name-change", (name) => this.#renamed(name));
-    this.#advertising = this.#advertise();
+    this.#name = entry.name;
+    this.#host = entry.hostname ?? "localhost";
+    this.#claim = new Claim(entry, this.#name, this.#host);
+  }
+
+  /** Where the service is to be found. */
+  get filter(): LinkFilter {
+    return (name, family) => this.#claim.isOn(name, family);
+  }
+
+  start(link: Link): void {
+    this.#link = link;
+    this.#addresses = allAddresses();
+    this.#watch = setInterval(() => this.#look(), WATCH_MS);
+    this.#probe(Math.random() * PROBE_MS);
+  }
+
+  receive(packet: Uint8Array): void {
+    const message = readable(packet);
+    if (message === undefined || this.#state === "closed") return;
+    if (message.isResponse) this.#heard(message);
+    else this.#asked(message);
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearTimeout(this.#retry);
-    await this.#sayGoodbye();
-    await this.#responder.shutdown().catch(() => {}); // its sockets are closed whatever became of the goodbye
-    await pause(LINGER_MS);
+    clearTimeout(this.#step);
+    clearTimeout(this.#answer);
+    clearInterval(this.#watch);
+    const wasAnnounced = this.#state === "announced";
+    this.#state = "closed"; // the goodbye comes back to us
+    if (wasAnnounced) this.#say((record) => ({ ...record, ttl: 0 }));
+    await this.#link?.close();
   }
 
-  async #advertise(): Promise<void> {
-    try {
-      await this.#service.advertise();
-      this.#announced = true;
-      if (!this.#closed) this.#events.established(this.#name);
-    } catch (error) {
-      if (this.#closed) return;
-      this.#events.notice(`"${this.#name}" could not be announced (${String(error)}); it is tried again`);
-      this.#retry = setTimeout(() => {
-        this.#advertising = this.#advertise();
-      }, RETRY_MS);
-    }
-  }
-
-  #renamed(name: string): void {
-    this.#events.notice(`the name "${this.#name}" is taken; trying "${name}"`);
-    this.#name = name;
-    // The first announcement is told when it is made; one after a claim on our name comes right after this.
-    if (this.#announced) this.#events.established(name);
-  }
-
-  async #sayGoodbye(): Promise<void> {
-    const deadline = new AbortController();
-    const goodbye = this.#service.destroy().catch(() => {}); // nothing was announced, or the network is gone
-    // Its sockets, should they be opening still, can be closed only after that.
-    await Promise.race([Promise.all([goodbye, this.#advertising]), pause(GOODBYE_MS, deadline.signal)]);
-    deadline.abort();
-  }
-}
-
-function serviceOptions(entry: Entry, name: string): Parameters<Responder["createService"]>[0] {
-  const { name: type } = parseServiceType(entry.type);
-  const { port, hostname = "localhost", txt } = entry;
-  const addresses = entry.places.flatMap(addressesOf);
-  const options = { name, type, port, hostname: `${hostname}.local`, txt };
-  return addresses.length === 0 ? options : { ...options, restrictedAddresses: addresses };
-}
-
-function interfacesOf({ interface: name }: Place): string[] {
-  return name === undefined ? outwardInterfaces() : [name];
-}
-
-/** Only where one family is left out; else the responder follows the interface's addresses by itself. */
-function addressesOf({ interface: name, family }: Place): string[] {
-  if (family === undefined) return [];
-  return (name === undefined ? outwardInterfaces() : [name]).flatMap((each) => interfaceAddresses(each, family));
-}
-
-/** ciao takes each dot for a border of labels. */
-function singleLabel(name: string): string {
-  return name.replaceAll(".", "-");
-}
-
-function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
+  #probe(delay: number, asked = 0): void {
+    this.#state = "probing";
+    this.#after(delay, () => {
+      if (asked === PROBES) return this.#announce();
+      const { fullName, hostName } = this.#claim;
+      this.#link?.send((name) => encodeProbe([fullName, hostName], this.#claim.unique(name).map(unflushed)));
+      this.#probe(PROBE_MS, asked + 1);
     });
-  });
+  }
+
+  #announce(times = 0): void {
+    this.#state = "announced";
+    this.#say((record) => record);
+    if (times === 0) this.#events.established(this.#name);
+    const delay = ANNOUNCE_AFTER_MS[times];
+    if (delay !== undefined) this.#after(delay, () => this.#announce(times + 1));
+    else this.#denials = 0;
+  }
+
+  /** Somebody told something: it may deny our claim, or take our records away from others' memory. */
+  #heard({ records }: DnsMessage): void {
+    if (records.some((record) => record.ttl > 0 && this.#claim.isDeniedBy(record))) this.#denied();
+    else if (this.#state === "announced" && records.some((record) => this.#isForgotten(record)))
+      this.#answerLater(REPEAT_MS);
+  }
+
+  #isForgotten(record: DnsRecord): boolean {
+    return record.ttl === 0 && (same(record.name, this.#claim.fullName) || sayTheSame(record, this.#claim.pointer));
+  }
+
+  /** A name that is ours already is asked for again: whoever answers then has it (RFC 6762 §9). */
+  #denied(): void {
+    const delay = ++this.#denials > DENIALS ? DENIED_MS : PROBE_MS;
+    if (this.#state === "announced") return this.#probe(delay);
+    const taken = this.#name;
+    this.#name = alternativeName(taken);
+    this.#claim = new Claim(this.#entry, this.#name, `${this.#host}-${++this.#names}`); // whichever of the two it was
+    this.#events.notice(`the name "${taken}" is taken; trying "${this.#name}"`);
+    this.#probe(delay);
+  }
+
+  #asked({ questions, records }: DnsMessage): void {
+    const isProbe = records.some(({ name }) => same(name, this.#claim.fullName));
+    if (this.#state === "probing") {
+      if (isProbe && this.#claim.losesTo(records)) this.#probe(YIELD_MS);
+      return;
+    }
+    const wanted = questions.filter((question) => this.#isOurs(question));
+    if (wanted.length === 0 || this.#isKnown(wanted, records)) return;
+    if (isProbe)
+      this.#say((record) => record); // at once: the asker waits no longer than 250 ms
+    else this.#answerLater(ANSWER_MIN_MS + Math.random() * ANSWER_SPREAD_MS);
+  }
+
+  #isOurs({ name, type }: Question): boolean {
+    const { typeName, fullName, hostName, typePointer } = this.#claim;
+    if (type === RecordType.ptr || type === ANY) {
+      if (same(name, typeName) || same(name, typePointer.name)) return true;
+    }
+    if (type === RecordType.a || type === RecordType.aaaa || type === ANY) if (same(name, hostName)) return true;
+    return type !== RecordType.ptr && same(name, fullName);
+  }
+
+  /** The asker knows the only answer, for more than half of its life yet (RFC 6762 §7.1). */
+  #isKnown(questions: readonly Question[], records: readonly DnsRecord[]): boolean {
+    const { pointer, typeName } = this.#claim;
+    if (!questions.every(({ name, type }) => type === RecordType.ptr && same(name, typeName))) return false;
+    return records.some((record) => sayTheSame(record, pointer) && record.ttl > pointer.ttl / 2);
+  }
+
+  #answerLater(delay: number): void {
+    if (this.#answer !== undefined) return;
+    const wait = Math.max(delay, this.#saidAt + REPEAT_MS - Date.now());
+    this.#answer = setTimeout(() => {
+      this.#answer = undefined;
+      if (this.#state === "announced") this.#say((record) => record);
+    }, wait);
+  }
+
+  /** All we have to say, on each interface: it fits one packet, and spares further questions. */
+  #say(as: (record: DnsRecord) => DnsRecord): void {
+    this.#saidAt = Date.now();
+    const claim = this.#claim;
+    this.#link?.send((name) => encodeResponse(claim.records(name).map(as)));
+  }
+
+  /** On a link that is new to us the name may not be free (RFC 6762 §8). */
+  #look(): void {
+    const addresses = allAddresses();
+    if (addresses === this.#addresses) return;
+    this.#addresses = addresses;
+    this.#probe(PROBE_MS);
+  }
+
+  #after(delay: number, next: () => void): void {
+    clearTimeout(this.#step);
+    this.#step = setTimeout(next, delay);
+  }
+}
+
+function allAddresses(): string {
+  return JSON.stringify(allInterfaces().map((name) => [name, interfaceAddresses(name)]));
+}
+
+/** What is only wanted replaces nothing yet (RFC 6762 §10.2). */
+function unflushed(record: DnsRecord): DnsRecord {
+  return { ...record, flush: false };
+}
+
+function sayTheSame(a: DnsRecord, b: DnsRecord): boolean {
+  return a.type === RecordType.ptr && b.type === RecordType.ptr && same(a.name, b.name) && same(a.target, b.target);
 }

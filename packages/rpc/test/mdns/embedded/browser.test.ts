@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { decodeMessage, RecordType } from "../../../src/mdns/dns/message.ts";
 import { EmbeddedBrowser } from "../../../src/mdns/embedded/browser.ts";
+import type { PacketMaker } from "../../../src/mdns/embedded/link.ts";
 import type { FoundService } from "../../../src/mdns/service.ts";
 import { announcement, response } from "../../helpers/dns.ts";
 
@@ -21,7 +22,8 @@ class World {
     };
     this.browser = new EmbeddedBrowser({ type: "_libvirt._tcp", domain: "local", limit }, sink);
     const close = async (): Promise<void> => void (this.closed = true);
-    this.browser.start({ send: (packet) => void this.sent.push(packet), close });
+    const send = (make: PacketMaker): void => void this.sent.push(make("lo", 4) ?? new Uint8Array());
+    this.browser.start({ send, close });
   }
 
   get questions(): string[] {
