@@ -32,7 +32,9 @@ function echo(pipe: Pipe): void {
   const spare: Buffer[] = [];
   pipe.receive = (chunk) => {
     counter.push(chunk);
-    const slab = spare.pop() ?? Buffer.allocUnsafeSlow(262_144);
+    const kept = spare.pop();
+    // In memory a chunk is as long as the write it comes from.
+    const slab = kept !== undefined && kept.length >= chunk.length ? kept : Buffer.allocUnsafeSlow(chunk.length);
     slab.set(chunk);
     pipe.write(slab.subarray(0, chunk.length), () => spare.push(slab));
   };
