@@ -1,7 +1,7 @@
-import { connect } from "virnet";
+import { type Client, connect } from "virnet";
 import { type Procedure, type Program, type XdrType, XdrVoid } from "virnet/codegenv1";
 import { Server } from "virnet/server";
-import type { Carrier } from "./carrier.ts";
+import type { Carrier, Direction } from "./carrier.ts";
 
 interface Size {
   readonly bytes: bigint;
@@ -34,26 +34,33 @@ const WRITE_BYTES = 4 * 262_120;
 export const virnet: Carrier = {
   directions: ["up", "down"],
   async serve(place) {
-    const server = new Server({ name: "bulk" });
-    server.add(Bulk, {
-      up: (_, { stream }) => stream.drain(nothing),
-      down: ({ bytes }, { stream }) => send(stream, Number(bytes)),
-    });
+    const server = serveBulk(new Server({ name: "bulk" }));
     const { port } = await server.listen(place);
     return "host" in place && port !== undefined ? { host: place.host, port } : place;
   },
   async move(place, direction, bytes) {
     await using client = await connect(place);
-    const bulk = client.program(Bulk);
-    if (direction === "down") {
-      await (await bulk.down({ bytes: BigInt(bytes) })).stream.drain(nothing);
-      return;
-    }
-    const { stream } = await bulk.up();
-    await send(stream, bytes);
-    await stream.finish();
+    await moveBulk(client, direction, bytes);
   },
 };
+
+export function serveBulk(server: Server): Server {
+  return server.add(Bulk, {
+    up: (_, { stream }) => stream.drain(nothing),
+    down: ({ bytes }, { stream }) => send(stream, Number(bytes)),
+  });
+}
+
+export async function moveBulk(client: Client, direction: Direction, bytes: number): Promise<void> {
+  const bulk = client.program(Bulk);
+  if (direction === "down") {
+    await (await bulk.down({ bytes: BigInt(bytes) })).stream.drain(nothing);
+    return;
+  }
+  const { stream } = await bulk.up();
+  await send(stream, bytes);
+  await stream.finish();
+}
 
 async function send(stream: { write(bytes: Uint8Array): Promise<void> }, bytes: number): Promise<void> {
   const buffer = new Uint8Array(WRITE_BYTES);

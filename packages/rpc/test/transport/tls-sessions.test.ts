@@ -238,7 +238,7 @@ describe("the server's name", () => {
 });
 
 describe("the list of allowed names", () => {
-  const name: NameParts = [[["2.5.4.6", "GB"]], [[O, "Org X"]], [[CN, "someone"]]];
+  const name: NameParts = [[["2.5.4.6", "GB", "printableString"]], [[O, "Org X"]], [[CN, "someone"]]];
   const someone: FolderContents = { ca: [ca], chain: [leaf(ca, "client", { name })] };
 
   it.each([
