@@ -12,6 +12,7 @@ import { Libvirt } from "@virnet/libvirt";
 import { startTestd } from "@virnet/testd";
 import { browse } from "virnet/mdns";
 import { changeDomain, look } from "./session.mjs";
+import { moveVolume, talk } from "./transfer.mjs";
 
 const usage = `usage: npm start                 boot the stand-in libvirtd, run a session against it, stay until Ctrl-C
        npm start -- --once       end after the session
@@ -100,6 +101,8 @@ async function tour(uri) {
   try {
     await look(hypervisor);
     await changeDomain(hypervisor);
+    await moveVolume(hypervisor);
+    await talk(hypervisor);
   } finally {
     await hypervisor.close();
   }

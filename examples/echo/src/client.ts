@@ -1,7 +1,10 @@
+import { createReadStream } from "node:fs";
+import { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { connect } from "virnet";
 import { Echo, EchoTick } from "./gen/echo.ts";
 
-// node dist/client.js PATH: three lines, then three ticks.
+// node dist/client.js PATH: three lines, three ticks, and this file uploaded.
 const path = process.argv[2];
 if (path === undefined) throw new Error("usage: client.js PATH");
 await using client = await connect({ path }, { signal: AbortSignal.timeout(10_000) });
@@ -16,3 +19,7 @@ for await (const { count } of ticks) {
   console.log(`tick ${count}`);
   if (count === 3n) break;
 }
+
+const { stream } = await echo.upload({ name: "client.js" }); // { readable, writable } and async iterable
+await pipeline(createReadStream(import.meta.filename), Writable.fromWeb(stream.writable)); // until the server confirms
+console.log("uploaded");

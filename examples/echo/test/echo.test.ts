@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -24,13 +24,14 @@ test("the two programs talk, as the README of the example shows", async () => {
   await once(server.stdout, "data");
   const { stdout } = await promisify(execFile)(process.execPath, [join(dist, "client.js"), socket]);
   server.kill("SIGTERM");
-  expect(stdout).toBe("hello\nhello\nhello\ntick 1\ntick 2\ntick 3\n");
+  expect(stdout).toBe("hello\nhello\nhello\ntick 1\ntick 2\ntick 3\nuploaded\n");
+  expect(await readFile(join(folder.path, "client.js"))).toEqual(await readFile(join(dist, "client.js")));
   expect(await exited).toEqual([0, null]);
 });
 
 test("the server says what is wrong with a request", async () => {
   const path = join(folder.path, "errors.sock");
-  await using server = echoServer();
+  await using server = echoServer(folder.path);
   await server.listen({ path });
   await using client = await connect({ path });
   const said = client.program(Echo).say({ text: "hello", repeat: 17 });

@@ -46,6 +46,19 @@ export const EchoSayRet: XdrType<EchoSayRet> = {
   },
 };
 
+export interface EchoUploadArgs {
+  /** what to call the data */
+  name: string;
+}
+export const EchoUploadArgs: XdrType<EchoUploadArgs> = {
+  encode(writer, value) {
+    writer.string(value.name, 65536);
+  },
+  decode(reader) {
+    return { name: reader.string(65536) };
+  },
+};
+
 export interface EchoWatchArgs {
   /** how many to send before falling silent */
   ticks: number;
@@ -81,6 +94,8 @@ export interface EchoProcedures {
   readonly say: Procedure<EchoSayArgs, EchoSayRet>;
   /** Sends this client ticks from now on. */
   readonly watch: Procedure<EchoWatchArgs, void>;
+  /** Takes data in and keeps it under a name. */
+  readonly upload: Procedure<EchoUploadArgs, void, "write">;
 }
 
 /** Program `ECHO` (0x20170805), version 1. */
@@ -91,6 +106,14 @@ export const Echo: Program<EchoProcedures> = {
   procedures: {
     say: { number: 1, name: "ECHO_PROC_SAY", args: EchoSayArgs, ret: EchoSayRet, stream: null, priority: "high" },
     watch: { number: 2, name: "ECHO_PROC_WATCH", args: EchoWatchArgs, ret: XdrVoid, stream: null, priority: "low" },
+    upload: {
+      number: 4,
+      name: "ECHO_PROC_UPLOAD",
+      args: EchoUploadArgs,
+      ret: XdrVoid,
+      stream: "write",
+      priority: "low",
+    },
   },
 };
 
