@@ -12,6 +12,16 @@ it("reads sockets and ports", () => {
 });
 
 it.each([
+  ["h:1", { host: "h", port: 1 }],
+  ["h", { host: "h", port: 16_514 }],
+  ["[::1]", { host: "::1", port: 16_514 }],
+])("reads --tls %s", (text, endpoint) => {
+  expect(readCommandLine(["--tls", text, "--pki", "/pki"])).toMatchObject({
+    options: { tls: { ...endpoint, pki: "/pki" } },
+  });
+});
+
+it.each([
   [["--help"], "help"],
   [["--version"], "version"],
 ])("knows %j", (args, kind) => {
@@ -21,6 +31,8 @@ it.each([
 it.each([
   [[]],
   [["--listen", "16509"]],
+  [["--tls", "h:1"]],
+  [["--socket", "/a", "--pki", "/pki"]],
   [["--listen", "h:99999"]],
   [["--socket-mode", "9", "--socket", "/a"]],
   [["--nosuch"]],
