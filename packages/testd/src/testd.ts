@@ -16,7 +16,7 @@ export interface TestdOptions {
   readonly listen?: readonly TcpEndpoint[];
   /** Permissions of the UNIX sockets; 0600 unless given. */
   readonly socketMode?: number;
-  /** Advertises the first TCP port by mDNS under this name; an empty one is what libvirt called itself. */
+  /** Advertises the first TCP port, or else that of TLS, by mDNS under this name; an empty one is what libvirt called itself. */
   readonly mdns?: string;
   /** A port for clients with a certificate of the CA in the directory, which has libvirt's file names. */
   readonly tls?: TlsEndpoint;
@@ -55,13 +55,13 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
   const daemon = new Daemon();
   server.add(Remote, bindHandlers(daemon, allHandlers));
   server.add(Qemu, unsupportedHandlers(daemon, Qemu)).add(Lxc, unsupportedHandlers(daemon, Lxc));
+  const close = async (): Promise<void> => {
+    await server.close();
+    await daemon.close();
+  };
   try {
     const addresses = await listenOn(server, options);
-    const close = async (): Promise<void> => {
-      await server.close();
-      await daemon.close();
-    };
-    const secure = options.tls === undefined ? [] : [await listenTls(server, options.tls)];
+    const secure = options.tls === undefined ? [] : [await listenTls(server, options.tls, options)];
     return {
       addresses: [...addresses, ...secure],
       uris: [...addresses.map(uriOf), ...secure.map((address) => tcpUri("tls", address))],
@@ -70,7 +70,7 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {
-    await server.close();
+    await close();
     throw error;
   }
 }
@@ -80,28 +80,33 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
   if (sockets.length + listen.length === 0 && tls === undefined)
     throw new TypeError("no socket and no port to listen on");
   const addresses: TestdAddress[] = [];
-  const advertised = advertisedOf(options);
   for (const path of sockets) {
-    await server.listen({ path, mode: socketMode }, listen.length === 0 ? advertised : {});
+    await server.listen({ path, mode: socketMode }, advertisedBy("unix", options));
     addresses.push({ path });
   }
   for (const [i, endpoint] of listen.entries()) {
-    const { endpoints: bound } = await server.listen(endpoint, i === 0 ? advertised : {});
+    const { endpoints: bound } = await server.listen(endpoint, i === 0 ? advertisedBy("tcp", options) : {});
     for (const address of bound) if ("port" in address) addresses.push({ host: endpoint.host, port: address.port });
   }
   return addresses;
 }
 
-async function listenTls(server: Server, { host, port, pki, onRefused }: TlsEndpoint): Promise<TcpEndpoint> {
+async function listenTls(server: Server, endpoint: TlsEndpoint, options: TestdOptions): Promise<TcpEndpoint> {
+  const { host, port, pki, onRefused } = endpoint;
   const { pkiFiles } = await import("virnet/tls");
   const tls = { ...(await pkiFiles(pki, "server")), ...(onRefused && { onRefused }) };
-  const { port: bound = port } = await server.listen({ host, port }, { tls });
+  const { port: bound = port } = await server.listen({ host, port }, { tls, ...advertisedBy("tls", options) });
   return { host, port: bound };
 }
 
-/** One entry for the daemon, as libvirt had it: plain TCP before all else (libvirt-rpc §2.11). */
-function advertisedOf({ mdns }: TestdOptions): ServiceOptions {
-  if (mdns === undefined) return {};
+/**
+ * One entry for the daemon, as libvirt had it: plain TCP before TLS (libvirt-rpc §2.11). With neither, the UNIX sockets
+ * are asked, which says in the log that they can't be.
+ */
+function advertisedBy(transport: "unix" | "tcp" | "tls", { mdns, listen = [], tls }: TestdOptions): ServiceOptions {
+  const port = tls === undefined ? "unix" : "tls";
+  const chosen = listen.length > 0 ? "tcp" : port;
+  if (mdns === undefined || transport !== chosen) return {};
   const name = mdns === "" ? `Virtualization Host ${hostname().split(".")[0]}` : mdns;
   return { advertise: { type: "_libvirt._tcp", name } };
 }
