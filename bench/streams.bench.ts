@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { benchOptions } from "./options.ts";
 import { type BulkResult, measureBulk } from "./streams/bulk.ts";
+import { measureSlowReaders, type SlowReaderResult } from "./streams/slow-reader.ts";
 import { measureVolumes, type VolumeResult } from "./streams/volumes.ts";
 
 const GIB = 2 ** 30;
@@ -12,6 +13,7 @@ const options = benchOptions();
 const folder = await mkdtemp(join(tmpdir(), "bench-"));
 try {
   const bulk = await measureBulk(folder, options.quick ? GIB / 2 : 2 * GIB, options.quick ? 3 : 5);
+  const slow = await measureSlowReaders(folder, options.quick ? 5 : 60);
   const plan = options.quick
     ? { dense: GIB / 4, sparse: 10 * GIB, rounds: 3 }
     : { dense: GIB, sparse: 10 * GIB, rounds: 5 };
@@ -19,8 +21,8 @@ try {
   const testbed = fileURLToPath(new URL("../../interop/testbed/", import.meta.url));
   const volumes = await measureVolumes(plan, testd, testbed);
   const targets = verdicts(bulk, volumes);
-  if (options.json) console.log(JSON.stringify({ bulk, volumes, targets }));
-  else print(bulk, volumes, targets);
+  if (options.json) console.log(JSON.stringify({ bulk, slow, volumes, targets }));
+  else print(bulk, slow, volumes, targets);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
@@ -66,12 +68,22 @@ function verdicts(bulk: readonly BulkResult[], volumes: readonly VolumeResult[])
   return found;
 }
 
-function print(bulk: readonly BulkResult[], volumes: readonly VolumeResult[], targets: readonly Verdict[]): void {
+function print(
+  bulk: readonly BulkResult[],
+  slow: readonly SlowReaderResult[],
+  volumes: readonly VolumeResult[],
+  targets: readonly Verdict[],
+): void {
   for (const { what, over, direction, rate, clientCpu, serverCpu } of bulk) {
     const cpu = `CPU per GB ${clientCpu.toFixed(2)} s + ${serverCpu.toFixed(2)} s`;
     console.log(
       `  ${what.padEnd(8)} ${over.padEnd(4)} ${direction.padEnd(4)} ${rate.toFixed(0).padStart(6)} MB/s   ${cpu}`,
     );
+  }
+  for (const { over, direction, median, worst, alone, clientGrowth, serverGrowth } of slow) {
+    const calls = `calls ${median.toFixed(2)} ms, 99th ${worst.toFixed(2)} ms (alone ${alone.toFixed(2)} ms)`;
+    const memory = `memory +${clientGrowth.toFixed(1)} and +${serverGrowth.toFixed(1)} MiB`;
+    console.log(`  beside a reader of 1 MiB/s, ${over.padEnd(4)} ${direction.padEnd(4)} ${calls}, ${memory}`);
   }
   for (const { client, server, what, milliseconds, rate } of volumes) {
     const way = `${client} with ${server}, ${what}`;

@@ -6,7 +6,7 @@ import { type CarrierName, carrier, type Direction } from "./carrier.ts";
 export type PeerQuestion =
   | { readonly ask: "serve"; readonly place: Place }
   | { readonly ask: "move"; readonly place: Place; readonly direction: Direction; readonly bytes: number }
-  | { readonly ask: "cpu" };
+  | { readonly ask: "cpu" | "pid" };
 
 const carrying = await carrier(process.argv[2] as CarrierName); // the parent's list
 
@@ -19,6 +19,8 @@ answerQuestions(async (question: PeerQuestion) => {
       await carrying.move(question.place, question.direction, question.bytes);
       return performance.now() - begun;
     }
+    case "pid":
+      return process.pid;
     case "cpu":
       return process.cpuUsage().user + process.cpuUsage().system;
   }

@@ -1,4 +1,5 @@
-import { type Client, connect } from "virnet";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Client, connect, type RpcStream } from "virnet";
 import { type Procedure, type Program, type XdrType, XdrVoid } from "virnet/codegenv1";
 import { Server } from "virnet/server";
 import type { Carrier, Direction } from "./carrier.ts";
@@ -12,18 +13,23 @@ const Size: XdrType<Size> = {
   decode: (reader) => ({ bytes: reader.uhyper() }),
 };
 
-interface BulkProcedures {
+export interface BulkProcedures {
   readonly up: Procedure<void, void, "write">;
   readonly down: Procedure<Size, void, "read">;
+  /** Takes a mebibyte a second. */
+  readonly slowUp: Procedure<void, void, "write">;
+  readonly nothing: Procedure<void, void>;
 }
 
-const Bulk: Program<BulkProcedures> = {
+export const Bulk: Program<BulkProcedures> = {
   name: "BULK",
   number: 0x20200002,
   version: 1,
   procedures: {
     up: { number: 1, name: "BULK_PROC_UP", args: XdrVoid, ret: XdrVoid, stream: "write", priority: "low" },
     down: { number: 2, name: "BULK_PROC_DOWN", args: Size, ret: XdrVoid, stream: "read", priority: "low" },
+    slowUp: { number: 3, name: "BULK_PROC_SLOW_UP", args: XdrVoid, ret: XdrVoid, stream: "write", priority: "low" },
+    nothing: { number: 4, name: "BULK_PROC_NOTHING", args: XdrVoid, ret: XdrVoid, stream: null, priority: "low" },
   },
 };
 
@@ -47,6 +53,8 @@ export const virnet: Carrier = {
 export function serveBulk(server: Server): Server {
   return server.add(Bulk, {
     up: (_, { stream }) => stream.drain(nothing),
+    slowUp: (_, { stream }) => drainSlowly(stream),
+    nothing,
     down: ({ bytes }, { stream }) => send(stream, Number(bytes)),
   });
 }
@@ -60,6 +68,17 @@ export async function moveBulk(client: Client, direction: Direction, bytes: numb
   const { stream } = await bulk.up();
   await send(stream, bytes);
   await stream.finish();
+}
+
+/** Reads a mebibyte a second. */
+export async function drainSlowly(stream: RpcStream): Promise<void> {
+  const begun = performance.now();
+  let size = 0;
+  await stream.consume(async (bytes) => {
+    size += bytes.length;
+    const early = begun + (size / 1_048_576) * 1000 - performance.now();
+    if (early > 0) await sleep(early);
+  });
 }
 
 async function send(stream: { write(bytes: Uint8Array): Promise<void> }, bytes: number): Promise<void> {
