@@ -225,6 +225,14 @@ describeWithPeers(["avahi-daemon"], "mDNS beside Avahi", () => {
     expect(await hypervisor.hostname()).not.toBe("");
   });
 
+  it("lets testd advertise its TLS port where it has no plain one", async () => {
+    const { PKI_SERVER } = await testbed("libvirtd-tls");
+    const args = ["--tls", "127.0.0.1:0", "--pki", PKI_SERVER, "--mdns", "secure lab"];
+    await using daemon = await spawnTestd(args, { env: { DBUS_SYSTEM_BUS_ADDRESS: bus } });
+    const { port } = await findService("secure lab", "_libvirt._tcp");
+    expect(port).toBe(portOf(daemon.ready));
+  });
+
   it.each(backends)("leaves no listener and no timer after close (%s)", async (backend) => {
     const code = `
       import { advertise, browse } from ${JSON.stringify(repositoryPath("packages/rpc/dist/mdns/index.js"))};
