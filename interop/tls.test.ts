@@ -88,7 +88,7 @@ describeWithPeers(["libvirtd", "virsh", "certtool"], "TLS with real peers", () =
     let daemon: Daemon;
     let port: string;
 
-    const testd = async (pki: string): Promise<Daemon> =>
+    const testd = async (pki: string, ...more: string[]): Promise<Daemon> =>
       spawnDaemon(process.execPath, [
         repositoryPath("packages/testd/dist/bin.js"),
         "--tls",
@@ -96,6 +96,7 @@ describeWithPeers(["libvirtd", "virsh", "certtool"], "TLS with real peers", () =
         "--pki",
         pki,
         "--json",
+        ...more,
       ]);
 
     beforeAll(async () => {
@@ -141,6 +142,14 @@ describeWithPeers(["libvirtd", "virsh", "certtool"], "TLS with real peers", () =
       const script = repositoryPath("interop/testbed/lib/tls-verdict");
       const { stdout } = await runProgram(script, [port, settings.PKI_CA, settings[key]]);
       expect(stdout.trim()).toBe(verdict);
+    });
+
+    it("lets virsh in with a name on its list, and with no other", async () => {
+      await using choosy = await testd(folder, "--allowed-dn", "O=Testbed,CN=good-client");
+      expect(await ask(settings.PKI_CLIENT, "", portOf(choosy))).toMatch(/^\S+$/);
+      const refused = await ask(settings.PKI_CLIENT_UNLISTED, "", portOf(choosy));
+      expect(refused).toContain("failed to connect to the hypervisor");
+      expect(choosy.stderr()).toContain("O=Testbed,CN=unlisted-client is not on the list of allowed names");
     });
 
     it("does not start with a certificate that has expired", async () => {

@@ -20,6 +20,7 @@ Anyone who reaches it may do everything: there is no authentication but that of 
   --listen HOST:PORT  listen on a TCP port; port 0 takes a free one
   --tls HOST[:PORT]   listen on a TCP port with TLS, 16514 unless given; SIGHUP reads the certificates again
   --pki DIR           its cacert.pem, servercert.pem, serverkey.pem and, if there, cacrl.pem
+  --allowed-dn DN     let in only this name over TLS, as virt-pki-query-dn prints it, or with * and ?; may be repeated
   --mdns [NAME]       advertise the first TCP port as _libvirt._tcp (Virtualization Host and the host's name)
   --socket-mode MODE  permissions of the UNIX sockets, octal (0600)
   --json              tell pid and addresses as one line of JSON
@@ -28,18 +29,17 @@ Anyone who reaches it may do everything: there is no authentication but that of 
 
 /** Reads arguments; throws `UsageError` for those that make no sense. */
 export function readCommandLine(args: readonly string[]): Command {
-  const { socket = [], listen = [], "socket-mode": mode, mdns, tls, pki, json, help, version } = parse(args);
+  const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...secure } = parse(args);
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
-  if (socket.length + listen.length === 0 && tls === undefined)
+  if (socket.length + listen.length === 0 && secure.tls === undefined)
     throw new UsageError("give --socket, --listen or --tls, at least once");
-  if ((tls === undefined) !== (pki === undefined)) throw new UsageError("--tls and --pki belong together");
   const options = {
     sockets: socket,
     listen: listen.map((text) => readEndpoint(text)),
     ...(mode === undefined ? {} : { socketMode: readMode(mode) }),
     ...(mdns === undefined ? {} : { mdns }),
-    ...(tls === undefined || pki === undefined ? {} : { tls: { ...readTlsEndpoint(tls), pki } }),
+    ...readTls(secure),
   };
   return { kind: "run", options, json: json === true };
 }
@@ -66,6 +66,7 @@ const OPTIONS = {
   mdns: { type: "string" },
   tls: { type: "string" },
   pki: { type: "string" },
+  "allowed-dn": { type: "string", multiple: true },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
@@ -74,6 +75,21 @@ const OPTIONS = {
 const LARGEST_PORT = 65_535;
 
 const TLS_PORT = 16_514;
+
+interface SecureArgs {
+  readonly tls?: string;
+  readonly pki?: string;
+  readonly "allowed-dn"?: readonly string[];
+}
+
+function readTls({ tls, pki, "allowed-dn": allowedDn }: SecureArgs): Pick<TestdOptions, "tls"> {
+  if ((tls === undefined) !== (pki === undefined)) throw new UsageError("--tls and --pki belong together");
+  if (tls === undefined || pki === undefined) {
+    if (allowedDn !== undefined) throw new UsageError("--allowed-dn is for clients of --tls");
+    return {};
+  }
+  return { tls: { ...readTlsEndpoint(tls), pki, ...(allowedDn && { allowedDn }) } };
+}
 
 function readTlsEndpoint(text: string): TcpEndpoint {
   return readEndpoint(/\]$|^[^:]+$/.test(text) ? `${text}:${TLS_PORT}` : text, "--tls");

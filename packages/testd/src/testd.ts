@@ -24,6 +24,8 @@ export interface TestdOptions {
 
 export interface TlsEndpoint extends TcpEndpoint {
   readonly pki: string;
+  /** Patterns with `*` and `?` for the distinguished names of clients; all are let in when absent, nobody when empty. */
+  readonly allowedDn?: readonly string[];
   /** Told of each client that was turned away, and why. */
   readonly onRefused?: (refusal: Error) => void;
 }
@@ -92,9 +94,9 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
 }
 
 async function listenTls(server: Server, endpoint: TlsEndpoint, options: TestdOptions): Promise<TcpEndpoint> {
-  const { host, port, pki, onRefused } = endpoint;
+  const { host, port, pki, allowedDn, onRefused } = endpoint;
   const { pkiFiles } = await import("virnet/tls");
-  const tls = { ...(await pkiFiles(pki, "server")), ...(onRefused && { onRefused }) };
+  const tls = { ...(await pkiFiles(pki, "server")), allowedDn, onRefused };
   const { port: bound = port } = await server.listen({ host, port }, { tls, ...advertisedBy("tls", options) });
   return { host, port: bound };
 }

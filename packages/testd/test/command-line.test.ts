@@ -21,6 +21,12 @@ it.each([
   });
 });
 
+it("reads --allowed-dn as often as it comes", () => {
+  const allowedDn = ["O=Testbed,CN=good-client", "O=Testbed,CN=*"];
+  const args = ["--tls", "h", "--pki", "/pki", ...allowedDn.flatMap((dn) => ["--allowed-dn", dn])];
+  expect(readCommandLine(args)).toMatchObject({ options: { tls: { allowedDn } } });
+});
+
 it.each([
   [["--help"], "help"],
   [["--version"], "version"],
@@ -33,6 +39,7 @@ it.each([
   [["--listen", "16509"]],
   [["--tls", "h:1"]],
   [["--socket", "/a", "--pki", "/pki"]],
+  [["--socket", "/a", "--allowed-dn", "CN=*"]],
   [["--listen", "h:99999"]],
   [["--socket-mode", "9", "--socket", "/a"]],
   [["--nosuch"]],
