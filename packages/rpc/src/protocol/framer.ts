@@ -34,7 +34,7 @@ export class Framer {
   #passing: PieceSink | undefined;
   #left = 0;
   /** Bytes that came and were not handed on yet lie in `#hoard[#first..#last)`. */
-  #hoard: Uint8Array = new Uint8Array(0);
+  #hoard: Uint8Array = nothing;
   #first = 0;
   #last = 0;
   #stopped = false;
@@ -172,7 +172,7 @@ export class Framer {
     if (this.#first < this.#last) return;
     this.#first = 0;
     this.#last = 0;
-    if (this.#hoard.length > KEPT_BYTES) this.#hoard = new Uint8Array(0);
+    if (this.#hoard.length > KEPT_BYTES) this.#hoard = nothing;
   }
 
   #length(bytes: Uint8Array, at: number): number {
@@ -186,6 +186,9 @@ export class Framer {
     return length;
   }
 }
+
+/** The hoard of those who have none: an idle connection owns no bytes. */
+const nothing = new Uint8Array(0);
 
 function collectAll(): undefined {
   return undefined;

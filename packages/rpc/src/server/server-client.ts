@@ -12,7 +12,7 @@ import type { Security } from "../tls/security.ts";
 import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
-import { deferred } from "../util/deferred.ts";
+import { type Deferred, deferred } from "../util/deferred.ts";
 import { channel } from "../util/diagnostics.ts";
 import type { XdrType } from "../xdr/type.ts";
 import type { Call } from "./handlers.ts";
@@ -42,6 +42,8 @@ export interface ServerClientParts {
   readonly slabs: SlabPool;
   readonly limits: ServerLimits;
   readonly dispatch: Dispatch;
+  /** Called once, when the client has gone. */
+  readonly onEnd: (client: ServerClient, error: ConnectionError) => void;
 }
 
 /** Who a client has proved to be; what it has not is `null`. */
@@ -58,30 +60,29 @@ export class ServerClient {
   readonly remote: Endpoint;
   /** How the connection is protected, and the client's certificate; `null` where it isn't. */
   readonly security: Security | null;
-  readonly connectedAt: Date = new Date();
-  /** Resolves, never rejects, when the client has gone; the error says why. */
-  readonly closed: Promise<ConnectionError>;
   readonly #connection: Connection;
   readonly #window: RequestWindow;
-  readonly #streams: StreamTable<ServerWire>;
+  /** Made with the first packet or call of a stream: most clients never have one. */
+  #streams: StreamTable<ServerWire> | undefined;
   readonly #limits: ServerLimits;
   readonly #dispatch: Dispatch;
   /** Made when somebody asks for the signal: it is the costliest part of a client that says nothing. */
   #abort: AbortController | undefined;
-  readonly #onClosed: (error: ConnectionError) => void;
+  readonly #connected = Date.now();
+  readonly #onEnd: (client: ServerClient, error: ConnectionError) => void;
+  /** Made when somebody waits for it. */
+  #closed: Deferred<ConnectionError> | undefined;
   #closing = false;
   /** Why the client has gone, once it has. */
   #end: ConnectionError | undefined;
   #congested = false;
 
-  constructor({ id, transport, slabs, limits, dispatch }: ServerClientParts) {
-    const { promise, resolve } = deferred<ConnectionError>();
+  constructor({ id, transport, slabs, limits, dispatch, onEnd }: ServerClientParts) {
     this.id = id;
     this.local = transport.local;
     this.remote = transport.remote;
     this.security = transport.security ?? null;
-    this.closed = promise;
-    this.#onClosed = resolve;
+    this.#onEnd = onEnd;
     this.#limits = limits;
     this.#dispatch = dispatch;
     this.#connection = new Connection({
@@ -90,8 +91,8 @@ export class ServerClient {
       limits,
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
-        partial: (header) => this.#streams.partial(header),
-        mark: (kind, serial) => this.#streams.mark(kind, serial),
+        partial: (header) => this.#streamTable().partial(header),
+        mark: (kind, serial) => this.#streamTable().mark(kind, serial),
         ended: () => this.#peerEnded(),
         closed: (error) => this.#finish(error),
       },
@@ -101,8 +102,18 @@ export class ServerClient {
       () => this.#connection.hold(),
       () => this.#connection.release(),
     );
-    this.#streams = new StreamTable({ port: this.#connection, bytes: limits.streamBytes, callsWait: never });
     this.#connection.start();
+  }
+
+  get connectedAt(): Date {
+    return new Date(this.#connected);
+  }
+
+  /** Resolves, never rejects, when the client has gone; the error says why. */
+  get closed(): Promise<ConnectionError> {
+    this.#closed ??= deferred();
+    if (this.#end !== undefined) this.#closed.resolve(this.#end);
+    return this.#closed.promise;
   }
 
   /** Aborts when the client has gone; the reason says why. */
@@ -123,12 +134,12 @@ export class ServerClient {
 
   /** Streams of this client, those included that it has yet to finish. */
   get streams(): number {
-    return this.#streams.size;
+    return this.#streams?.size ?? 0;
   }
 
   /** Bytes of memory that streams' data takes while it waits for the handlers. */
   get streamBytes(): number {
-    return this.#streams.intake.queued;
+    return this.#streams?.intake.queued ?? 0;
   }
 
   /**
@@ -152,7 +163,7 @@ export class ServerClient {
     if (this.#closing || this.#end !== undefined) return;
     this.#closing = true;
     this.#connection.hold();
-    this.#streams.abortAll(new RpcError("the server is closing", { code: ErrorCode.OPERATION_FAILED }));
+    this.#streams?.abortAll(new RpcError("the server is closing", { code: ErrorCode.OPERATION_FAILED }));
     this.#endWhenIdle();
   }
 
@@ -182,26 +193,26 @@ export class ServerClient {
   /** For the dispatcher: a stream under the serial of its call, or why there can be none. */
   openStream(call: Call): StreamAnswer | RpcError {
     const { program, version, procedure, serial } = call.header;
-    if (this.#streams.has(serial)) return serialInUse(call.header);
-    if (this.#streams.size >= this.#limits.streams)
-      return new RpcError(`at most ${this.#limits.streams} streams at a time`);
+    const streams = this.#streamTable();
+    if (streams.has(serial)) return serialInUse(call.header);
+    if (streams.size >= this.#limits.streams) return new RpcError(`at most ${this.#limits.streams} streams at a time`);
     const abort = new AbortController();
-    const core = this.#streams.core({ program, version, procedure, serial }, (error) => {
+    const core = streams.core({ program, version, procedure, serial }, (error) => {
       if (error !== undefined) abort.abort(error);
     });
-    const forget = (): void => this.#streams.remove(wire);
+    const forget = (): void => streams.remove(wire);
     const wire: ServerWire = new ServerWire({ core, port: this.#connection, accept: () => answer.begin(), forget });
     const answer = new StreamAnswer({ ...call, signal: abort.signal }, wire, {
       reply: (ret) => this.reply(call.header, call.procedure.ret, ret, call.procedure.name),
       disconnect: (error) => this.#connection.fail(error),
     });
-    this.#streams.add(wire);
+    streams.add(wire);
     return answer;
   }
 
   #receive(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
     if (header.type === MessageType.STREAM || header.type === MessageType.STREAM_HOLE) {
-      this.#streams.take(header, bytes, start, end);
+      this.#streamTable().take(header, bytes, start, end);
       return;
     }
     this.#dispatch(this, header, bytes, start, end);
@@ -240,9 +251,16 @@ export class ServerClient {
 
   #finish(error: ConnectionError): void {
     this.#end = error;
-    this.#streams.loseAll(error);
+    this.#streams?.loseAll(error);
     this.#abort?.abort(error);
-    this.#onClosed(error);
+    this.#closed?.resolve(error);
+    // Later, as a transport may end while its client is still being made.
+    queueMicrotask(() => this.#onEnd(this, error));
+  }
+
+  #streamTable(): StreamTable<ServerWire> {
+    const { streamBytes } = this.#limits;
+    return (this.#streams ??= new StreamTable({ port: this.#connection, bytes: streamBytes, callsWait: never }));
   }
 }
 

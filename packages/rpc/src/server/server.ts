@@ -8,7 +8,7 @@ import { abortable } from "../util/signals.ts";
 import { Dispatcher, type HandlerFailure } from "./dispatcher.ts";
 import type { Handlers, ServerInterceptor } from "./handlers.ts";
 import { type ServerLimits, serverLimits } from "./limits.ts";
-import { ServerClient } from "./server-client.ts";
+import { type Dispatch, ServerClient } from "./server-client.ts";
 import { openService, type Service, type ServiceOptions } from "./service.ts";
 
 export interface ServerOptions {
@@ -41,6 +41,13 @@ export class Server {
   readonly name: string;
   readonly #limits: ServerLimits;
   readonly #dispatcher: Dispatcher;
+  /** One function for all clients, as is the next. */
+  readonly #dispatch: Dispatch = (client, header, bytes, start, end) =>
+    this.#dispatcher.dispatch(client, header, bytes, start, end);
+  readonly #onClientEnd = (client: ServerClient, error: ConnectionError): void => {
+    this.#clients.delete(client.id);
+    if (closedChannel.hasSubscribers) closedChannel.publish({ server: this, client, error });
+  };
   readonly #services = new Set<Service>();
   readonly #clients = new Map<number, ServerClient>();
   readonly #slabs = new SlabPool();
@@ -103,11 +110,11 @@ export class Server {
       transport,
       slabs: this.#slabs,
       limits: this.#limits,
-      dispatch: (from, header, bytes, start, end) => this.#dispatcher.dispatch(from, header, bytes, start, end),
+      dispatch: this.#dispatch,
+      onEnd: this.#onClientEnd,
     });
     this.#clients.set(client.id, client);
     if (openedChannel.hasSubscribers) openedChannel.publish({ server: this, client });
-    void client.closed.then((error) => this.#left(client, error));
     return client;
   }
 
@@ -133,11 +140,6 @@ export class Server {
       return client.closed;
     });
     await abortable(Promise.all(gone), signal).catch(() => this.#disconnectAll());
-  }
-
-  #left(client: ServerClient, error: ConnectionError): void {
-    this.#clients.delete(client.id);
-    if (closedChannel.hasSubscribers) closedChannel.publish({ server: this, client, error });
   }
 
   #disconnectAll(): void {
