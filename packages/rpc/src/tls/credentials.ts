@@ -27,6 +27,13 @@ export interface Credentials {
   readonly warnings: readonly string[];
   /** Reads the same files again; rejects as the first time did. */
   readonly reload: () => Promise<Credentials>;
+  /** What connections have loaded these into, by priority string, for those that follow; the connections fill it. */
+  readonly contexts: Map<string, LoadedContext>;
+}
+
+/** Node's `SecureContext`, which nobody here looks into. */
+export interface LoadedContext {
+  context: unknown;
 }
 
 export interface Identity {
@@ -67,6 +74,7 @@ export async function pkiFiles(
     pairs: files.pairs.map(({ chain, key }) => ({ chain: chain.value, key: key.value })),
     warnings: found.map(({ file, problem, rule, fix }) => `${file}: ${problem} (${rule}); ${fix}`),
     reload: () => pkiFiles(source, role, options),
+    contexts: new Map(),
   };
 }
 

@@ -8,10 +8,10 @@ import { endpointsOf, type Intake, NodeSocket } from "./node-socket.ts";
 import { type Dialled, dialAddress } from "./open.ts";
 import {
   CONFIRMATION,
-  contextOptions,
   evidenceOf,
   HANDSHAKE_MS,
   handshakeFailure,
+  loadedContext,
   securityOf,
   type TlsOptions,
 } from "./tls-context.ts";
@@ -48,7 +48,7 @@ type Settings = tls.ConnectionOptions & { readonly allowHalfOpen: boolean };
 
 function connectionOptions(host: string, options: TlsClientOptions): Settings {
   return {
-    secureContext: tls.createSecureContext(contextOptions(options)),
+    secureContext: loadedContext(options),
     allowHalfOpen: true,
     // Decided by our own check, which has reasons to tell.
     rejectUnauthorized: false,

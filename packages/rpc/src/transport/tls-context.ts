@@ -1,5 +1,5 @@
 import { constants } from "node:crypto";
-import type tls from "node:tls";
+import tls from "node:tls";
 import type { Credentials, Identity } from "../tls/credentials.ts";
 import type { PeerEvidence, PeerFindings } from "../tls/peer-check.ts";
 import { parsePriority } from "../tls/priority.ts";
@@ -31,6 +31,14 @@ export function contextOptions({ trust, pairs, priority }: TlsOptions): tls.Secu
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
     ...(priority === undefined ? { minVersion: "TLSv1.2", maxVersion: "TLSv1.3" } : parsePriority(priority)),
   };
+}
+
+/** One context for all connections with the same credentials: to load keys and CAs takes as long as a third of a handshake. */
+export function loadedContext(options: TlsOptions): tls.SecureContext {
+  const key = options.priority ?? "";
+  const context = options.contexts.get(key) ?? tls.createSecureContext(contextOptions(options));
+  options.contexts.set(key, context);
+  return context;
 }
 
 /** OpenSSL has one place per kind of key and would keep the last; libvirt takes the first that fits. */
