@@ -8,8 +8,8 @@ import { listening } from "./pipe.ts";
 
 export type CrowdServerQuestion =
   | { readonly ask: "serve"; readonly place: Place }
-  /** Collects garbage, then tells the bytes resident. */
-  | { readonly ask: "rss" }
+  /** Tells the bytes resident: as they are, or after garbage collection. */
+  | { readonly ask: "rss"; readonly collect: boolean }
   /** Lets connections pile up for so long, then tells in how many milliseconds it took that many. */
   | { readonly ask: "pile"; readonly milliseconds: number; readonly connections: number };
 
@@ -20,7 +20,7 @@ answerQuestions((question: CrowdServerQuestion) => {
     case "serve":
       return process.argv[2] === "virnet" ? serveVirnet(question.place) : serveBare(question.place);
     case "rss":
-      return resident();
+      return resident(question.collect);
     case "pile":
       return pile(question.milliseconds, question.connections);
   }
@@ -41,8 +41,8 @@ function serveBare(place: Place): Promise<Place> {
   return listening(server, place);
 }
 
-function resident(): number {
-  for (let i = 0; i < 3; i++) globalThis.gc?.();
+function resident(collect: boolean): number {
+  for (let i = 0; collect && i < 3; i++) globalThis.gc?.();
   return process.memoryUsage.rss();
 }
 

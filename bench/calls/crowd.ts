@@ -9,18 +9,25 @@ export const crowdServerNames: readonly CrowdServerName[] = ["node:net", "virnet
 
 /** Both ends of ten thousand connections need their descriptors. */
 const FILES = 20_000;
-/** Connections that come and stay before anything is measured, so that code is compiled and heaps have grown. */
+/** Connections that come and stay before accepting is measured, so that code is compiled. */
 const WARM = 300;
 const PILE = 2000;
 
-/** Bytes resident in the server per connection that made one call and fell silent. */
-export async function idleBytes(name: CrowdServerName, place: Place, connections: number): Promise<number> {
+/**
+ * Bytes that the server's resident memory grows by per connection that makes one call and falls silent: as an operator
+ * sees it, from the server's start on, or what is live of it, after garbage collections.
+ */
+export async function idleBytes(
+  name: CrowdServerName,
+  place: Place,
+  connections: number,
+  collect: boolean,
+): Promise<number> {
   await using server = await startServer(name, place);
   await using crowd = startCrowd(place);
-  await connect(crowd, WARM, true);
-  const before = await ask<number>(server, { ask: "rss" });
+  const before = await ask<number>(server, { ask: "rss", collect });
   await connect(crowd, connections, true);
-  const after = await ask<number>(server, { ask: "rss" });
+  const after = await ask<number>(server, { ask: "rss", collect });
   return (after - before) / connections;
 }
 

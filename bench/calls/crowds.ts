@@ -21,8 +21,10 @@ export interface CrowdPlan {
 export async function measureCrowds({ rounds, connections }: CrowdPlan, places: Places): Promise<Comparison[]> {
   const all: Comparison[] = [];
   for (const count of connections) {
-    const what = `RSS per idle connection, of ${count}`;
-    all.push(await compareServers(what, "bytes", rounds, (name) => idleBytes(name, places.next(), count)));
+    for (const collect of [false, true]) {
+      const what = `RSS per idle connection, of ${count}${collect ? ", live" : ""}`;
+      all.push(await compareServers(what, "bytes", rounds, (name) => idleBytes(name, places.next(), count, collect)));
+    }
   }
   all.push(await compareServers("accepted", "per second", rounds, (name) => acceptRate(name, places.next())));
   return all;
