@@ -1,4 +1,4 @@
-import { type Advertisement, type AdvertiseOptions, advertise } from "../mdns/advertise.ts";
+import type { Advertisement, AdvertiseOptions } from "../mdns/advertise.ts";
 import { describeEndpoint, type Endpoint } from "../transport/address.ts";
 import { admitPlain, type ListenAddress, listen } from "../transport/listen.ts";
 import type { TlsAcceptor, TlsServerOptions } from "../transport/tls-server.ts";
@@ -73,9 +73,9 @@ async function openAcceptor(tls: TlsServerOptions, accept: (transport: Transport
 }
 
 /** What `next` gives; should it throw, `undo` is done first. */
-async function unless<T>(undo: () => Promise<unknown>, next: () => T): Promise<T> {
+async function unless<T>(undo: () => Promise<unknown>, next: () => Promise<T>): Promise<T> {
   try {
-    return next();
+    return await next();
   } catch (error) {
     await undo();
     throw error;
@@ -87,7 +87,11 @@ function portOf(endpoints: readonly Endpoint[]): { port: number } | undefined {
   return first !== undefined && "port" in first ? { port: first.port } : undefined;
 }
 
-function advertisementOf(endpoints: readonly Endpoint[], parts: ServiceParts): Advertisement | undefined {
+/** What mDNS needs is loaded by those who use it. */
+async function advertisementOf(
+  endpoints: readonly Endpoint[],
+  parts: ServiceParts,
+): Promise<Advertisement | undefined> {
   if (parts.advertise === undefined) return undefined;
   const { log = parts.log } = parts.advertise;
   const reachable = endpoints.flatMap((endpoint) => ("port" in endpoint ? [endpoint] : []));
@@ -96,5 +100,6 @@ function advertisementOf(endpoints: readonly Endpoint[], parts: ServiceParts): A
     log(`mDNS: ${endpoints.map(describeEndpoint).join(", ")} is not advertised: only TCP ports can be`);
     return undefined;
   }
+  const { advertise } = await import("../mdns/advertise.ts");
   return advertise({ ...parts.advertise, log, port: first.port, addresses: reachable.map(({ host }) => host) });
 }
