@@ -42,7 +42,8 @@ function serveBare(place: Place): Promise<Place> {
 }
 
 function resident(collect: boolean): number {
-  for (let i = 0; collect && i < 3; i++) globalThis.gc?.();
+  const times = collect ? 3 : 0;
+  for (let i = 0; i < times; i++) globalThis.gc?.();
   return process.memoryUsage.rss();
 }
 
