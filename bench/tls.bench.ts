@@ -1,4 +1,4 @@
-/* TLS: bulk, pipelined calls and handshakes, beside node:tls by itself. Client and server are processes of their own. */
+/* TLS: bulk, pipelined calls and handshakes, beside node:tls by itself; bulk beside virsh and libvirtd. */
 import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -13,17 +13,31 @@ import { FrameCounter } from "./calls/frames.ts";
 import { benchOptions } from "./options.ts";
 import { moveBulk } from "./streams/virnet.ts";
 import { flood, framesOf, wish } from "./tls/raw.ts";
+import { measureTlsVolumes, type TlsVolumeResult } from "./tls/volumes.ts";
 
 interface Ports {
   readonly virnet: number;
   readonly raw: number;
 }
 
+/** One of our rates beside another's. */
+interface Comparison {
+  readonly what: string;
+  readonly yardstick: string;
+  readonly theirs: number;
+  readonly ours: number;
+  readonly ratio: number;
+  /** The least ratio that will do; 0 for any. */
+  readonly wanted: number;
+}
+
 const MIB = 2 ** 20;
 const { quick, json } = benchOptions();
 const plan = quick
-  ? { rounds: 3, bytes: 256 * MIB, milliseconds: 500, handshakes: 50 }
-  : { rounds: 5, bytes: 1024 * MIB, milliseconds: 1000, handshakes: 200 };
+  ? { rounds: 3, bytes: 256 * MIB, milliseconds: 500, handshakes: 50, volume: 128 * MIB }
+  : { rounds: 5, bytes: 1024 * MIB, milliseconds: 1000, handshakes: 200, volume: 512 * MIB };
+const testd = fileURLToPath(new URL("../../packages/testd/dist/bin.js", import.meta.url));
+const testbed = fileURLToPath(new URL("../../interop/testbed/", import.meta.url));
 const folder = await mkdtemp(join(tmpdir(), "bench-tls-"));
 await makePki();
 const child = fork(fileURLToPath(new URL("tls/server-process.js", import.meta.url)), [folder]);
@@ -41,18 +55,45 @@ const ways: Readonly<
   "handshakes/s, raw ones resumed": [() => rawHandshakes(true), ourHandshakes, 0],
 };
 try {
-  const found = [];
+  const found: Comparison[] = [];
   for (const [what, [raw, ours, wanted]] of Object.entries(ways)) {
     const pairs: { readonly raw: number; readonly ours: number }[] = [];
     for (let round = 0; round < plan.rounds; round++) pairs.push({ raw: await raw(), ours: await ours() });
-    const result = { what, raw: median(pairs.map((pair) => pair.raw)), ours: median(pairs.map((pair) => pair.ours)) };
-    found.push({ ...result, ratio: result.ours / result.raw, wanted });
+    const theirs = median(pairs.map((pair) => pair.raw));
+    found.push(compared(what, "node:tls", theirs, median(pairs.map((pair) => pair.ours)), wanted));
   }
-  if (json) console.log(JSON.stringify(found));
-  else for (const one of found) print(one);
+  const volumes = await measureTlsVolumes({ bytes: plan.volume, rounds: plan.rounds }, testd, testbed);
+  const all = [...found, ...besideVirsh(found, volumes)];
+  if (json) console.log(JSON.stringify(all));
+  else for (const one of all) print(one);
+  if (!json && volumes.length === 0) console.log("  left out, as libvirtd or virsh is not installed: volumes");
 } finally {
   child.disconnect();
   await rm(folder, { recursive: true });
+}
+
+/** What virsh and libvirtd do with a volume of a file is the yardstick, for our bare streams too. */
+function besideVirsh(found: readonly Comparison[], volumes: readonly TlsVolumeResult[]): Comparison[] {
+  return (["up", "down"] as const).flatMap((direction) => {
+    const volumeRate = (client: string, server: string): number =>
+      volumes.find((one) => one.client === client && one.server === server && one.direction === direction)?.rate ??
+      Number.NaN;
+    const yardstick = volumeRate("virsh", "libvirtd");
+    if (Number.isNaN(yardstick)) return [];
+    const beside = (what: string, ours: number, wanted: number): Comparison =>
+      compared(`${what} ${direction}, MB/s`, "virsh, libvirtd", yardstick, ours, wanted);
+    const bulk = found.find(({ what }) => what === `bulk ${direction}, MB/s`)?.ours ?? Number.NaN;
+    return [
+      beside("bulk", bulk, 2.5),
+      beside("volume, our client with testd,", volumeRate("virnet", "testd"), 0),
+      beside("volume, our client with libvirtd,", volumeRate("virnet", "libvirtd"), 0),
+      beside("volume, virsh with testd,", volumeRate("virsh", "testd"), 0),
+    ];
+  });
+}
+
+function compared(what: string, yardstick: string, theirs: number, ours: number, wanted: number): Comparison {
+  return { what, yardstick, theirs, ours, ratio: ours / theirs, wanted };
 }
 
 /** By the recipe that we give to others. */
@@ -178,21 +219,8 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
-function print({
-  what,
-  raw,
-  ours,
-  ratio,
-  wanted,
-}: {
-  readonly what: string;
-  readonly raw: number;
-  readonly ours: number;
-  readonly ratio: number;
-  readonly wanted: number;
-}): void {
+function print({ what, yardstick, theirs, ours, ratio, wanted }: Comparison): void {
   const verdict = wanted === 0 ? "" : ratio >= wanted ? `reached (${wanted})` : `missed (${wanted})`;
-  console.log(
-    `  ${what.padEnd(32)} node:tls ${raw.toFixed(0).padStart(8)}   virnet ${ours.toFixed(0).padStart(8)}   ${ratio.toFixed(2)} x ${verdict}`,
-  );
+  const measured = `${yardstick.padEnd(15)} ${theirs.toFixed(0).padStart(8)}   ours ${ours.toFixed(0).padStart(8)}`;
+  console.log(`  ${what.padEnd(46)} ${measured}   ${ratio.toFixed(2)} x ${verdict}`);
 }
