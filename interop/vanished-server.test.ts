@@ -14,7 +14,8 @@ describeWithPeers([], "a server that is killed in the middle of transfers", () =
   it("ends each of them with an error that says so, and no descriptor is left", async () => {
     const socket = join(testbedDirectory(), "vanished.sock");
     const before = sockets(); // the daemon's output comes through two more, which go with it
-    const daemon = await spawnTestd(["--socket", socket]);
+    // What a killed daemon leaves behind goes with the test bed.
+    const daemon = await spawnTestd(["--socket", socket], { env: { TMPDIR: testbedDirectory() } });
     const hypervisor = await Libvirt.open(`test+unix:///default?socket=${socket}`);
     const pool = await hypervisor.pool("default-pool");
     const volume = await pool.createVolume(definition);
