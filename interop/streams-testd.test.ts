@@ -115,6 +115,10 @@ describeWithPeers(["virsh"], "real virsh transfers volumes of our stand-in", () 
   });
 
   it("and leaves no file behind", async () => {
+    const hypervisor = await Libvirt.open(uri);
+    const pool = await hypervisor.pool("default-pool");
+    const volume = await pool.createVolume("<volume><name>left</name><capacity>4096</capacity></volume>");
+    await volume.upload([Buffer.alloc(4096, "x")]);
     expect(folders()).toHaveLength(1);
     await testd.close();
     expect(folders()).toEqual([]);
