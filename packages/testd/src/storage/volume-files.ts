@@ -17,6 +17,7 @@ export interface VolumeFile {
 export class VolumeFiles {
   readonly #files = new WeakMap<Volume, VolumeFile>();
   #folder: Promise<string> | undefined;
+  #removal: Promise<void> = Promise.resolve();
   #next = 1;
 
   /** The content of a volume; `undefined` while it is all zeros. */
@@ -43,10 +44,15 @@ export class VolumeFiles {
     await rm(file.path, { force: true });
   }
 
-  /** Removes everything. */
+  /** Removes everything. Resolves when nothing is left, also of what an earlier call has begun to remove. */
   async close(): Promise<void> {
     const folder = this.#folder;
     this.#folder = undefined;
-    if (folder !== undefined) await rm(await folder, { recursive: true, force: true });
+    if (folder !== undefined) this.#removal = Promise.allSettled([this.#removal]).then(() => removeFolder(folder));
+    await this.#removal;
   }
+}
+
+async function removeFolder(folder: Promise<string>): Promise<void> {
+  await rm(await folder, { recursive: true, force: true });
 }
