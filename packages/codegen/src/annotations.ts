@@ -4,7 +4,7 @@ import type { Source, Span } from "./source.ts";
 
 /** What a procedure's comment promises about it (libvirt-rpc §5.3). */
 export interface Annotations {
-  /** Which stubs libvirt generates; of no meaning here but kept for tools. */
+  /** Which sides libvirt generates code for; ours generates both, and hands the fact on in the Spec. */
   readonly generate?: "none" | "client" | "server" | "both";
   readonly priority?: "high" | "low";
   /** Position of the stream among the arguments of the C function. */

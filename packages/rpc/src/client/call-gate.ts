@@ -1,4 +1,5 @@
 import type { AbortHub } from "../util/abort-hub.ts";
+import { nothing } from "../util/nothing.ts";
 
 interface Waiting {
   readonly start: () => void;
@@ -56,5 +57,3 @@ export class CallGate {
     this.#waiting.clear();
   }
 }
-
-function nothing(): void {}

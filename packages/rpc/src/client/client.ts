@@ -15,6 +15,7 @@ import { AbortHub } from "../util/abort-hub.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { deferred } from "../util/deferred.ts";
 import { channel, operationChannel } from "../util/diagnostics.ts";
+import { nothing } from "../util/nothing.ts";
 import { decodeXdr } from "../xdr/type.ts";
 import { CallGate } from "./call-gate.ts";
 import { EventHub, type EventOptions, type EventStream } from "./event-hub.ts";
@@ -316,8 +317,6 @@ export class Client {
 function intercepted(interceptors: readonly ClientInterceptor[], send: SendCall): SendCall {
   return interceptors.reduceRight((next, interceptor) => interceptor(next), send);
 }
-
-function nothing(): void {}
 
 function callHeader(program: Program<object>, procedure: number, serial: number): MessageHeader {
   const { number, version } = program;

@@ -1,6 +1,7 @@
 import type { EventType } from "../program/program.ts";
 import type { MessageHeader } from "../protocol/message.ts";
 import { AsyncQueue, type OverflowPolicy } from "../util/async-queue.ts";
+import { nothing } from "../util/nothing.ts";
 import { onAbort } from "../util/signals.ts";
 import { decodeXdr } from "../xdr/type.ts";
 
@@ -71,8 +72,6 @@ export class EventHub {
     if (all?.size === 0) this.#subscribers.delete(key);
   }
 }
-
-function nothing(): void {}
 
 function keyOf(program: number, version: number, procedure: number): string {
   return `${program}.${version}.${procedure}`;

@@ -1,5 +1,6 @@
 import type { ProtocolLimits } from "../protocol/limits.ts";
 import { beginFrame, endFrame, HEADER_BYTES, type MessageHeader } from "../protocol/message.ts";
+import { nothing } from "../util/nothing.ts";
 import { encodeInto, type XdrType } from "../xdr/type.ts";
 import { writeWord } from "../xdr/words.ts";
 import type { XdrWriter } from "../xdr/writer.ts";
@@ -190,5 +191,3 @@ function oneByOne(write: WriteBytes): WritePair {
     write(body, done);
   };
 }
-
-function nothing(): void {}

@@ -1,6 +1,7 @@
 import type { PieceSink } from "../protocol/framer.ts";
 import { MessageStatus, MessageType } from "../protocol/message.ts";
 import { type Deferred, deferred } from "../util/deferred.ts";
+import { nothing } from "../util/nothing.ts";
 import type { BlockPool } from "./block-pool.ts";
 import { Flow, type FlowPort } from "./flow.ts";
 import { type Block, InboundQueue } from "./inbound-queue.ts";
@@ -383,5 +384,3 @@ function costOf(size: number): number {
 function closedError(): TypeError {
   return new TypeError("the stream is closed");
 }
-
-function nothing(): void {}

@@ -1,4 +1,5 @@
 import { ConnectionError } from "../util/connection-error.ts";
+import { nothing } from "../util/nothing.ts";
 import type { Endpoint } from "./address.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -113,5 +114,3 @@ class MemoryTransport implements Transport {
     if (peer !== undefined && !peer.#peerEnded) peer.#peerEnd(nothing);
   }
 }
-
-function nothing(): void {}

@@ -1,3 +1,4 @@
+import { nothing } from "./nothing.ts";
 /** Runs `abort` once `signal` aborts, at once if it has; returns what takes the listener off again. */
 export function onAbort(signal: AbortSignal | undefined, abort: (reason: unknown) => void): () => void {
   if (signal === undefined) return nothing;
@@ -18,5 +19,3 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
     promise.then(resolve, reject).finally(off);
   });
 }
-
-function nothing(): void {}

@@ -1,0 +1,2 @@
+/** For a callback that has nothing to do. */
+export function nothing(): void {}
