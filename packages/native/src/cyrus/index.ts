@@ -1,0 +1,1 @@
+export { type Cyrus, loadCyrus } from "./cyrus.ts";
