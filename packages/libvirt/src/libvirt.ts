@@ -6,6 +6,7 @@ import {
   connect,
   ErrorCode,
   type EventOptions,
+  type KeepaliveOptions,
   type ProgramClient,
   RpcError,
 } from "virnet";
@@ -25,6 +26,8 @@ export interface OpenOptions {
   readonly signal?: AbortSignal;
   /** Asks for a connection that can change nothing. */
   readonly readonly?: boolean;
+  /** How a daemon that agrees to it is asked for signs of life; `false`: it only gets answers. */
+  readonly keepalive?: KeepaliveOptions | false;
 }
 
 export interface DomainFilter extends CallOptions {
@@ -74,7 +77,7 @@ export class Libvirt implements AsyncDisposable {
   static async open(uri: string, options: OpenOptions = {}): Promise<Libvirt> {
     const readonly = options.readonly ?? false;
     const target = parseUri(uri, readonly, { uid: process.getuid?.(), runtimeDir: process.env["XDG_RUNTIME_DIR"] });
-    const client = await connect(target.address, { ...options, ...(await tlsOf(target)) });
+    const client = await connect(target.address, { ...options, ...(await tlsOf(target)), keepalive: false });
     try {
       return new Libvirt(client, await openHypervisor(client, target.name, readonly, options));
     } catch (error) {
@@ -196,10 +199,12 @@ async function tlsOf({ tls }: Target): Promise<Pick<ConnectOptions, "tls">> {
 }
 
 /** libvirt's own order of calls (libvirt-rpc §2.22). Gives the URI that the server opened. */
-async function openHypervisor(client: Client, name: string, readonly: boolean, options: CallOptions): Promise<string> {
+async function openHypervisor(client: Client, name: string, readonly: boolean, options: OpenOptions): Promise<string> {
   const remote = client.program(Remote);
   await refuseAuthentication(client, options);
-  await remote.connectSupportsFeature({ feature: FEATURE_KEEPALIVE }, options);
+  const { supported } = await remote.connectSupportsFeature({ feature: FEATURE_KEEPALIVE }, options);
+  const { keepalive = {} } = options;
+  if (supported !== 0 && keepalive !== false) client.startKeepalive(keepalive);
   await remote.connectOpen({ name, flags: readonly ? OPEN_READONLY : 0 }, options);
   const uri = name === "" ? (await remote.connectGetUri(undefined, options)).uri : name;
   await remote.connectSupportsFeature({ feature: FEATURE_EVENT_CALLBACK }, options);

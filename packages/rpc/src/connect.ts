@@ -1,5 +1,6 @@
 import { Client, type ClientOptions } from "./client/client.ts";
 import { clientLimits } from "./client/limits.ts";
+import { keepaliveWith } from "./connection/keepalive.ts";
 import type { BrowseOptions } from "./mdns/browse.ts";
 import type { FoundService } from "./mdns/service.ts";
 import type { FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
@@ -43,16 +44,18 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
   return connectChannel.tracePromise(() => open(address, options), { address });
 }
 
-async function open(address: Address, options: ConnectOptions): Promise<Client> {
+async function open(address: Address, given: ConnectOptions): Promise<Client> {
+  const options = { keepalive: {}, ...given };
   options.signal?.throwIfAborted();
-  if ("transport" in address) return new Client(given(address, options), options);
-  if ("mdns" in address) return new Client(await openFound(address, options), options);
   // Refused here, for after the dialling there would be a connection that nobody closes.
   clientLimits(options.limits);
+  keepaliveWith(options.keepalive);
+  if ("transport" in address) return new Client(takenFrom(address, options), options);
+  if ("mdns" in address) return new Client(await openFound(address, options), options);
   return new Client(await reach(address, options), options);
 }
 
-function given({ transport }: TransportAddress, { tls }: ConnectOptions): Transport {
+function takenFrom({ transport }: TransportAddress, { tls }: ConnectOptions): Transport {
   if (tls === undefined) return transport;
   throw new TypeError("TLS is made by who connects, and this transport is connected already");
 }

@@ -11,6 +11,7 @@ export {
 export type { ClientLimits } from "./client/limits.ts";
 export type { CallOptions, ProgramClient, StreamOptions, StreamResult } from "./client/program-client.ts";
 export { type Address, type ConnectOptions, connect, type MdnsAddress, type TransportAddress } from "./connect.ts";
+export type { KeepaliveOptions } from "./connection/keepalive.ts";
 export type { EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";
 export { ErrorCode, ErrorDomain, ErrorLevel } from "./protocol/error-code.ts";
 export { defaultLimits, type ProtocolLimits } from "./protocol/limits.ts";

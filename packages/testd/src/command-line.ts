@@ -23,13 +23,16 @@ Anyone who reaches it may do everything: there is no authentication but that of 
   --allowed-dn DN     let in only this name over TLS, as virt-pki-query-dn prints it, or with * and ?; may be repeated
   --mdns [NAME]       advertise the first TCP port as _libvirt._tcp (Virtualization Host and the host's name)
   --socket-mode MODE  permissions of the UNIX sockets, octal (0600)
+  --keepalive-interval SECONDS  of silence until a client is asked for a sign of life (5); 0 is never
+  --keepalive-count N           questions without an answer until it is disconnected (5)
   --json              tell pid and addresses as one line of JSON
   --help, --version
 `;
 
 /** Reads arguments; throws `UsageError` for those that make no sense. */
 export function readCommandLine(args: readonly string[]): Command {
-  const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...secure } = parse(args);
+  const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...others } = parse(args);
+  const { "keepalive-interval": interval, "keepalive-count": count, ...secure } = others;
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
   if (socket.length + listen.length === 0 && secure.tls === undefined)
@@ -39,6 +42,7 @@ export function readCommandLine(args: readonly string[]): Command {
     listen: listen.map((text) => readEndpoint(text)),
     ...(mode === undefined ? {} : { socketMode: readMode(mode) }),
     ...(mdns === undefined ? {} : { mdns }),
+    ...readKeepalive(interval, count),
     ...readTls(secure),
   };
   return { kind: "run", options, json: json === true };
@@ -67,10 +71,15 @@ const OPTIONS = {
   tls: { type: "string" },
   pki: { type: "string" },
   "allowed-dn": { type: "string", multiple: true },
+  "keepalive-interval": { type: "string" },
+  "keepalive-count": { type: "string" },
   json: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;
+
+/** No whole number of seconds is too small, and beyond this nobody means seconds. */
+const LARGEST_NUMBER = 86_400;
 
 const LARGEST_PORT = 65_535;
 
@@ -89,6 +98,18 @@ function readTls({ tls, pki, "allowed-dn": allowedDn }: SecureArgs): Pick<TestdO
     return {};
   }
   return { tls: { ...readTlsEndpoint(tls), pki, ...(allowedDn && { allowedDn }) } };
+}
+
+/** As libvirtd.conf has them; its interval -1 is one way of saying never. */
+function readKeepalive(interval = "5", count = "5"): Pick<TestdOptions, "keepalive"> {
+  if (/^(0|-1)$/.test(interval)) return { keepalive: false };
+  const seconds = readNumber("--keepalive-interval", interval);
+  return { keepalive: { interval: seconds * 1000, count: readNumber("--keepalive-count", count) } };
+}
+
+function readNumber(option: string, text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= LARGEST_NUMBER) return Number(text);
+  throw new UsageError(`${option} wants a number up to ${LARGEST_NUMBER}, not '${text}'`);
 }
 
 function readTlsEndpoint(text: string): TcpEndpoint {

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { Lxc } from "@virnet/libvirt/lxc";
 import { Qemu } from "@virnet/libvirt/qemu";
 import { Remote } from "@virnet/libvirt/remote";
+import type { KeepaliveOptions } from "virnet";
 import { Server, type ServiceOptions } from "virnet/server";
 import { Daemon } from "./daemon.ts";
 import { allHandlers } from "./handlers/all.ts";
@@ -20,6 +21,8 @@ export interface TestdOptions {
   readonly mdns?: string;
   /** A port for clients with a certificate of the CA in the directory, which has libvirt's file names. */
   readonly tls?: TlsEndpoint;
+  /** When clients that ask for keepalive are given up, libvirtd's keepalive_interval and keepalive_count; `false` is never. */
+  readonly keepalive?: KeepaliveOptions | false;
 }
 
 export interface TlsEndpoint extends TcpEndpoint {
@@ -53,7 +56,10 @@ const SOCKET_MODE = 0o600;
 
 /** Starts a daemon; rejects when it can't listen on one of the addresses. */
 export async function startTestd(options: TestdOptions): Promise<Testd> {
-  const server = new Server({ name: "testd" });
+  const { keepalive = {} } = options;
+  // As in libvirt, for clients that ask for it, and for no others.
+  const asked = keepalive === false ? keepalive : ({ ...keepalive, start: "request" } as const);
+  const server = new Server({ name: "testd", keepalive: asked });
   const daemon = new Daemon();
   server.add(Remote, bindHandlers(daemon, allHandlers));
   server.add(Qemu, unsupportedHandlers(daemon, Qemu)).add(Lxc, unsupportedHandlers(daemon, Lxc));

@@ -28,6 +28,15 @@ it("reads --allowed-dn as often as it comes", () => {
 });
 
 it.each([
+  [[], { interval: 5000, count: 5 }],
+  [["--keepalive-interval", "1", "--keepalive-count", "0"], { interval: 1000, count: 0 }],
+  [["--keepalive-interval", "0"], false],
+  [["--keepalive-interval=-1"], false],
+])("reads keepalive of %j", (args, keepalive) => {
+  expect(readCommandLine(["--socket", "/a", ...args])).toMatchObject({ options: { keepalive } });
+});
+
+it.each([
   [["--help"], "help"],
   [["--version"], "version"],
 ])("knows %j", (args, kind) => {
@@ -42,6 +51,8 @@ it.each([
   [["--socket", "/a", "--allowed-dn", "CN=*"]],
   [["--listen", "h:99999"]],
   [["--socket-mode", "9", "--socket", "/a"]],
+  [["--keepalive-interval", "1.5", "--socket", "/a"]],
+  [["--keepalive-count", "86401", "--socket", "/a"]],
   [["--nosuch"]],
   [["extra"]],
 ])("refuses %j", (args: string[]) => {

@@ -1,4 +1,5 @@
 import { Connection } from "../connection/connection.ts";
+import { type KeepaliveOptions, keepaliveWith } from "../connection/keepalive.ts";
 import { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType, Procedure, Program, StreamDirection } from "../program/program.ts";
 import { ErrorCode, ErrorDomain, ErrorLevel } from "../protocol/error-code.ts";
@@ -32,6 +33,11 @@ import {
 
 export interface ClientOptions {
   readonly limits?: Partial<ClientLimits>;
+  /**
+   * How the server is asked for signs of life; `connect` has it asked every five seconds of silence unless told otherwise,
+   * a `Client` made by hand only when told to. With `false` it only gets answers.
+   */
+  readonly keepalive?: KeepaliveOptions | false;
   /** Stand around every call, the first outermost. */
   readonly interceptors?: readonly ClientInterceptor[];
 }
@@ -73,6 +79,7 @@ export class Client {
     this.remote = transport.remote;
     this.security = transport.security ?? null;
     this.#limits = clientLimits(options.limits);
+    const keepalive = keepaliveWith(options.keepalive ?? false);
     this.#send = intercepted(options.interceptors ?? [], (call) => this.#traced(call));
     this.#connection = new Connection({
       transport,
@@ -92,6 +99,7 @@ export class Client {
       callsWait: () => this.#calls.size > 0,
     });
     this.#connection.start();
+    if (keepalive !== undefined) this.#connection.watch(keepalive, true);
   }
 
   get encrypted(): boolean {
@@ -158,6 +166,15 @@ export class Client {
     const queue = this.#events.subscribe(type, options);
     if (this.#end !== undefined) queue.end(this.#end);
     return queue;
+  }
+
+  /**
+   * From now on the server is asked for signs of life, and without them the connection ends with reason `keepalive`. For
+   * who has to ask first whether it will answer, and gave `keepalive: false` before. Throws `RangeError` as `connect` does.
+   */
+  startKeepalive(options: KeepaliveOptions = {}): void {
+    const keepalive = keepaliveWith(options);
+    if (keepalive !== undefined) this.#connection.watch(keepalive, false);
   }
 
   /** Sends what is queued and closes; calls in flight reject. Resolves when the connection has ended. */

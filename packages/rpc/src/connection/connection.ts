@@ -1,11 +1,13 @@
 import { Framer, type PieceSink } from "../protocol/framer.ts";
-import { isKeepAlive, isPing, pongHeader } from "../protocol/keepalive-program.ts";
+import { isKeepAlive, isPing, pingHeader, pongHeader } from "../protocol/keepalive-program.ts";
 import type { ProtocolLimits } from "../protocol/limits.ts";
 import { type MarkKind, markHeader, markKind } from "../protocol/mark.ts";
 import { decodeHeader, HEADER_BYTES, type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
+import { nothing } from "../util/nothing.ts";
 import { type XdrType, XdrVoid } from "../xdr/type.ts";
+import type { Keepalive, Watched } from "./keepalive.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { SlabPool } from "./slab-pool.ts";
 
@@ -20,6 +22,8 @@ export interface ConnectionEvents {
   partial?(header: MessageHeader): PieceSink | undefined;
   /** A mark in the flow of a stream's data, see `protocol/mark.ts`. */
   mark?(kind: MarkKind, serial: number): void;
+  /** The peer knows the keepalive program: it has sent a message of it. */
+  keepalive?(): void;
   /** The peer sends no more; it may still read. */
   ended(): void;
   /** Once, and last. */
@@ -33,13 +37,13 @@ export interface ConnectionParts {
   readonly events: ConnectionEvents;
 }
 
-/** With this much waiting to leave, a PONG is left out: what leaves is sign of life enough, and a flood of PINGs costs nothing. */
+/** With this much waiting to leave, signs of life are left out: what leaves is one, and a flood of PINGs costs nothing. */
 const PONG_BACKLOG = 65_536;
 const MARK_BACKLOG = 4_194_304;
 const END_MS = 5_000;
 
 /** Messages over a transport, with no notion of what they mean; only keepalive ends here. */
-export class Connection {
+export class Connection implements Watched {
   readonly #transport: Transport;
   readonly #events: ConnectionEvents;
   readonly #framer: Framer;
@@ -48,6 +52,12 @@ export class Connection {
   #holds = 0;
   #transportPaused = false;
   #closed = false;
+  /** Something came since keepalive asked last. */
+  #heard = false;
+  /** What had left, and whether something was left to send, when keepalive asked last. */
+  #departed = 0;
+  #backlogged = false;
+  #unwatch = nothing;
   #ending: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ transport, slabs, limits, events }: ConnectionParts) {
@@ -73,6 +83,32 @@ export class Connection {
       ended: () => this.#events.ended(),
       closed: (error) => this.#gone(error),
     });
+  }
+
+  /** Lets keepalive look after this connection; see `Keepalive.watch`. What a former one does ends. */
+  watch(keepalive: Keepalive, announce: boolean): void {
+    if (this.#closed) return;
+    this.#unwatch();
+    this.#unwatch = keepalive.watch(this, announce);
+  }
+
+  /**
+   * For keepalive. A peer that we don't read is alive, and learns that we are; it gets a PONG, for a PING would make it
+   * pile up answers. One that takes what we have for it lives as well, though its own words may stand behind that.
+   */
+  showsLife(): boolean {
+    if (this.#transportPaused) this.#sendSign(pongHeader, "PONG");
+    const { departed, queuedBytes } = this.#queue;
+    const lives = this.#heard || this.#transportPaused || (this.#backlogged && departed !== this.#departed);
+    this.#heard = false;
+    this.#departed = departed;
+    this.#backlogged = queuedBytes > 0;
+    return lives;
+  }
+
+  /** For keepalive: asks the peer for a sign of life. */
+  ping(): void {
+    this.#sendSign(pingHeader, "PING");
   }
 
   /** Queues one message for the write at the end of this turn; throws as `SendQueue.push` does. */
@@ -128,6 +164,7 @@ export class Connection {
   fail(error: ConnectionError): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#unwatch();
     this.#framer.stop();
     this.#queue.close();
     this.#transport.destroy(error);
@@ -135,6 +172,7 @@ export class Connection {
 
   #receive(chunk: Uint8Array): void {
     if (this.#closed) return;
+    this.#heard = true;
     // Reading pauses with the first chunk that can't be delivered: a hold of one turn costs no system call.
     if (this.#holds > 0 && !this.#transportPaused) {
       this.#transportPaused = true;
@@ -159,8 +197,12 @@ export class Connection {
   #keepAlive(header: MessageHeader): void {
     const mark = markKind(header);
     if (mark !== undefined) this.#events.mark?.(mark, header.serial);
-    if (isPing(header) && this.#queue.queuedBytes < PONG_BACKLOG)
-      this.#queue.push(pongHeader, XdrVoid, undefined, "PONG");
+    if (isPing(header)) this.#sendSign(pongHeader, "PONG");
+    this.#events.keepalive?.();
+  }
+
+  #sendSign(header: MessageHeader, name: string): void {
+    if (this.#queue.queuedBytes < PONG_BACKLOG) this.#queue.push(header, XdrVoid, undefined, name);
   }
 
   /** Peer input ends here: whatever goes wrong with it closes this connection, and nothing else. */
@@ -178,6 +220,7 @@ export class Connection {
 
   #gone(error: ConnectionError): void {
     this.#closed = true;
+    this.#unwatch();
     clearTimeout(this.#ending);
     this.#framer.stop();
     this.#queue.close();

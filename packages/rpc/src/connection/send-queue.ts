@@ -36,6 +36,7 @@ export class SendQueue {
   /** To be called once the slab of this turn has been sent. */
   #copied: (() => void)[] = [];
   #inFlight = 0;
+  #departed = 0;
   #closed = false;
   #drained: (() => void)[] = [];
 
@@ -49,6 +50,11 @@ export class SendQueue {
   /** Bytes encoded or written that the transport still holds. */
   get queuedBytes(): number {
     return this.#inFlight + (this.#slab?.position ?? 0);
+  }
+
+  /** How many writes the transport has done with: it changes when something has left. */
+  get departed(): number {
+    return this.#departed;
   }
 
   /**
@@ -172,6 +178,7 @@ export class SendQueue {
   #sent(slab: XdrWriter, size: number): void {
     this.#slabs.give(slab);
     this.#inFlight -= size;
+    this.#departed++;
     if (this.queuedBytes === 0) this.#settleDrained();
   }
 

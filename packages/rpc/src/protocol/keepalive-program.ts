@@ -12,12 +12,13 @@ export function isPing(header: MessageHeader): boolean {
   return header.version === VERSION && header.procedure === procedures.ping.number;
 }
 
+/** The question for a sign of life. */
+export const pingHeader: MessageHeader = headerOf(procedures.ping.number);
+
 /** The answer to a PING: serial 0, whatever the PING had (libvirt-rpc §1.4). */
-export const pongHeader: MessageHeader = {
-  program: PROGRAM,
-  version: VERSION,
-  procedure: procedures.pong.number,
-  type: MessageType.MESSAGE,
-  serial: 0,
-  status: MessageStatus.OK,
-};
+export const pongHeader: MessageHeader = headerOf(procedures.pong.number);
+
+function headerOf(procedure: number): MessageHeader {
+  const { MESSAGE } = MessageType;
+  return { program: PROGRAM, version: VERSION, procedure, type: MESSAGE, serial: 0, status: MessageStatus.OK };
+}

@@ -14,6 +14,6 @@ export type {
   StreamHandler,
 } from "./handlers.ts";
 export type { ServerLimits } from "./limits.ts";
-export { type CloseOptions, Server, type ServerOptions } from "./server.ts";
+export { type CloseOptions, Server, type ServerKeepaliveOptions, type ServerOptions } from "./server.ts";
 export type { ClientIdentity, ServerClient } from "./server-client.ts";
 export type { Service, ServiceOptions } from "./service.ts";

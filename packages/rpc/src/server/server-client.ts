@@ -1,4 +1,5 @@
 import { Connection } from "../connection/connection.ts";
+import type { Keepalive } from "../connection/keepalive.ts";
 import { RequestWindow } from "../connection/request-window.ts";
 import type { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType } from "../program/program.ts";
@@ -42,6 +43,10 @@ export interface ServerClientParts {
   readonly slabs: SlabPool;
   readonly limits: ServerLimits;
   readonly dispatch: Dispatch;
+  /** Looks after clients that know the keepalive program; `undefined` when nobody does. */
+  readonly keepalive: Keepalive | undefined;
+  /** Is a message of that program enough to show that the client knows it? */
+  readonly keepaliveBySign: boolean;
   /** Called once, when the client has gone. */
   readonly onEnd: (client: ServerClient, error: ConnectionError) => void;
 }
@@ -76,9 +81,12 @@ export class ServerClient {
   /** Why the client has gone, once it has. */
   #end: ConnectionError | undefined;
   #congested = false;
+  /** Those that are to look after this client, until they do. */
+  #keepalive: Keepalive | undefined;
 
-  constructor({ id, transport, slabs, limits, dispatch, onEnd }: ServerClientParts) {
+  constructor({ id, transport, slabs, limits, dispatch, keepalive, keepaliveBySign, onEnd }: ServerClientParts) {
     this.id = id;
+    this.#keepalive = keepalive;
     this.local = transport.local;
     this.remote = transport.remote;
     this.security = transport.security ?? null;
@@ -93,6 +101,7 @@ export class ServerClient {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
         partial: (header) => this.#streamTable().partial(header),
         mark: (kind, serial) => this.#streamTable().mark(kind, serial),
+        ...(keepaliveBySign && { keepalive: () => this.startKeepalive() }),
         ended: () => this.#peerEnded(),
         closed: (error) => this.#finish(error),
       },
@@ -156,6 +165,15 @@ export class ServerClient {
     if (eventChannel.hasSubscribers) eventChannel.publish({ client: this, type, payload });
     const { program, number } = type;
     this.#send(headerOf(program.number, program.version, number, EVENT_SERIAL), type.payload, payload, type.name);
+  }
+
+  /**
+   * From now on the client is asked for signs of life and, without them, disconnected; for those who know that it will
+   * answer, as a libvirt daemon does of who asks for feature 10 (F065). Once is enough.
+   */
+  startKeepalive(): void {
+    if (this.#keepalive !== undefined) this.#connection.watch(this.#keepalive, false);
+    this.#keepalive = undefined;
   }
 
   /** Reads no further call, lets those at hand be answered, sends what is queued, then closes (F133). */

@@ -1,3 +1,4 @@
+import { type Keepalive, type KeepaliveOptions, keepaliveWith } from "../connection/keepalive.ts";
 import { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType, Program } from "../program/program.ts";
 import type { ListenAddress } from "../transport/listen.ts";
@@ -11,10 +12,20 @@ import { type ServerLimits, serverLimits } from "./limits.ts";
 import { type Dispatch, ServerClient } from "./server-client.ts";
 import { openService, type Service, type ServiceOptions } from "./service.ts";
 
+export interface ServerKeepaliveOptions extends KeepaliveOptions {
+  /**
+   * When it begins for a client: `sign`, the default, with the first message of the keepalive program that comes from it;
+   * `request` only when a handler calls `startKeepalive` of that client, as in libvirt.
+   */
+  readonly start?: "sign" | "request";
+}
+
 export interface ServerOptions {
   /** For people: what logs and administrators call it. */
   readonly name: string;
   readonly limits?: Partial<ServerLimits>;
+  /** How clients that know the keepalive program are looked after; `false`: not at all, they only get answers. */
+  readonly keepalive?: ServerKeepaliveOptions | false;
   /** Stand around every handler, the first outermost. */
   readonly interceptors?: readonly ServerInterceptor[];
   /** A handler failed with something else than an `RpcError`; the peer was told "internal error". `console.error` unless given. */
@@ -51,6 +62,8 @@ export class Server {
   readonly #services = new Set<Service>();
   readonly #clients = new Map<number, ServerClient>();
   readonly #slabs = new SlabPool();
+  readonly #keepalive: Keepalive | undefined;
+  readonly #keepaliveBySign: boolean;
   readonly #onServiceError: (error: ConnectionError) => void;
   #nextId = 1;
   #closing: Promise<void> | undefined;
@@ -58,6 +71,9 @@ export class Server {
   constructor(options: ServerOptions) {
     this.name = options.name;
     this.#limits = serverLimits(options.limits);
+    const { keepalive = {} } = options;
+    this.#keepalive = keepaliveWith(keepalive);
+    this.#keepaliveBySign = keepalive !== false && keepalive.start !== "request";
     this.#dispatcher = new Dispatcher(options.interceptors ?? [], options.onHandlerError ?? logHandlerFailure);
     this.#onServiceError = options.onServiceError ?? ((error) => console.error(`${this.name}: ${error.message}`));
   }
@@ -111,6 +127,8 @@ export class Server {
       slabs: this.#slabs,
       limits: this.#limits,
       dispatch: this.#dispatch,
+      keepalive: this.#keepalive,
+      keepaliveBySign: this.#keepaliveBySign,
       onEnd: this.#onClientEnd,
     });
     this.#clients.set(client.id, client);

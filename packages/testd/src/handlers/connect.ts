@@ -28,7 +28,8 @@ export const connectHandlers: SessionHandlers = {
   },
   connectSupportsFeature: ({ feature }, session) => {
     // Only the question for keepalive may come before the connection is open.
-    if (feature !== FEATURES.KEEPALIVE) void session.hypervisor;
+    if (feature === FEATURES.KEEPALIVE) session.client.startKeepalive();
+    else void session.hypervisor;
     return { supported: bit(Object.values<number>(FEATURES).includes(feature)) };
   },
   connectGetType: () => ({ type: "TEST" }),
