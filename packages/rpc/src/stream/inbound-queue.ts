@@ -18,7 +18,7 @@ interface GrowingHole {
 
 /** The least a buffer holds, so that a peer that sends byte by byte costs no more than its bytes. */
 const LEAST_BYTES = 4096;
-/** Data from this size on waits in buffers of the pool. */
+/** With so much waiting, what comes goes into buffers of the pool. */
 const POOLED_BYTES = 65_536;
 /** What a hole counts in `size`. */
 const HOLE_BYTES = 64;
@@ -91,7 +91,7 @@ export class InboundQueue {
   }
 
   #buffer(size: number): Uint8Array {
-    if (size >= POOLED_BYTES) return this.#pool.take();
+    if (this.#size + size >= POOLED_BYTES) return this.#pool.take();
     return new Uint8Array(Math.min(Math.max(size, LEAST_BYTES), BLOCK_BYTES));
   }
 }

@@ -156,7 +156,7 @@ export class StreamCore {
 
   /** A block of `read` is no longer looked at. */
   recycle(block: Block): void {
-    this.#blocks.give(block.buffer);
+    if (!this.#closed) this.#blocks.give(block.buffer);
   }
 
   /** Hands everything to `sink` as it comes. Resolves at the end of the data. */

@@ -107,6 +107,7 @@ export class StreamTable<W extends StreamWire> {
   remove(wire: W): void {
     const { serial } = wire.core.id;
     if (this.#streams.get(serial) === wire) this.#streams.delete(serial);
+    if (this.#streams.size === 0) this.#blocks.clear();
   }
 
   /** Program, version, procedure and serial must all be the stream's (libvirt-rpc §1.4). */
