@@ -31,5 +31,10 @@ export {
 } from "./transport/address.ts";
 export type { TlsClientOptions } from "./transport/tls-client.ts";
 export type { Transport, TransportEvents } from "./transport/transport.ts";
-export { type CloseReason, ConnectionError } from "./util/connection-error.ts";
+export {
+  type CloseReason,
+  ConnectionError,
+  type ConnectionErrorOptions,
+  type Delivery,
+} from "./util/connection-error.ts";
 export { XdrError } from "./xdr/error.ts";

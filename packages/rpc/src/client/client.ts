@@ -13,7 +13,7 @@ import type { Security } from "../tls/security.ts";
 import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { AbortHub } from "../util/abort-hub.ts";
-import { ConnectionError } from "../util/connection-error.ts";
+import { ConnectionError, streamLost, undelivered } from "../util/connection-error.ts";
 import { deferred } from "../util/deferred.ts";
 import { channel, operationChannel } from "../util/diagnostics.ts";
 import { nothing } from "../util/nothing.ts";
@@ -106,6 +106,11 @@ export class Client {
     return this.security?.encrypted ?? false;
   }
 
+  /** Can calls be made? Nothing brings a client back whose connection has ended. */
+  get isOpen(): boolean {
+    return this.#end === undefined && this.#connection.isOpen;
+  }
+
   /** Calls that wait for their reply. */
   get pending(): number {
     return this.#calls.size;
@@ -145,7 +150,7 @@ export class Client {
 
   /**
    * One call. Waits while too many are on their way. Rejects with {@link RpcError} when the server says no,
-   * {@link ConnectionError} when the connection ends first, `XdrError` when the reply is broken, `TypeError` or
+   * {@link ConnectionError} when the connection ends first (its `delivery` says whether the call may have run), `XdrError` when the reply is broken, `TypeError` or
    * `RangeError` for arguments that can't be sent, and the signal's reason. A procedure that opens a stream gives that
    * too; the stream takes in what comes from the moment the call is sent.
    */
@@ -181,7 +186,8 @@ export class Client {
   async close(): Promise<void> {
     if (this.#end === undefined) {
       this.#end = new ConnectionError("the client was closed", "closed");
-      this.#rejectAll(this.#end);
+      // What is queued will be sent, so all of it is in doubt.
+      this.#rejectAll(this.#end, Number.POSITIVE_INFINITY);
       this.#connection.end();
     }
     await this.closed;
@@ -197,7 +203,7 @@ export class Client {
 
   #start(call: ClientCall): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#end !== undefined) throw this.#end;
+      if (this.#end !== undefined) throw undelivered(this.#end, "not-sent");
       call.signal?.throwIfAborted();
       if (call.procedure.stream !== null && this.#streams.size >= this.#limits.streams)
         throw tooManyStreams(this.#limits);
@@ -213,10 +219,11 @@ export class Client {
     const serial = this.#calls.reserve();
     const header = callHeader(program, procedure.number, serial);
     this.#connection.send(header, procedure.args, args, procedure.name);
+    const { position } = this.#connection;
     const off = signal === undefined ? nothing : this.#aborts.on(signal, (reason) => this.#abandon(serial, reason));
     // In the table before the call leaves: data may come before the reply.
     const wire = procedure.stream === null ? undefined : this.#openStream(header, call);
-    this.#calls.open(serial, { program, procedure, wire, resolve, reject, off });
+    this.#calls.open(serial, { program, procedure, wire, position, resolve, reject, off });
     if (this.#streams.intake.isHolding) this.#streams.intake.update();
   }
 
@@ -318,16 +325,21 @@ export class Client {
 
   #finish(error: ConnectionError): void {
     this.#end ??= error;
-    this.#rejectAll(this.#end);
+    this.#rejectAll(this.#end, this.#connection.given);
     this.#events.endAll(this.#end.reason === "closed" ? undefined : this.#end);
     this.#onClosed(this.#end);
     if (closedChannel.hasSubscribers) closedChannel.publish({ client: this, error: this.#end });
   }
 
-  #rejectAll(reason: ConnectionError): void {
-    this.#gate.refuseAll(reason);
-    this.#calls.rejectAll(reason);
-    this.#streams.loseAll(reason);
+  /** Calls that end beyond the position `given` were not sent. */
+  #rejectAll(reason: ConnectionError, given: number): void {
+    const { waiting, pending, streams } = this;
+    if (waiting + pending + streams === 0) return;
+    const notSent = undelivered(reason, "not-sent");
+    const inDoubt = undelivered(reason, "in-doubt");
+    this.#gate.refuseAll(notSent);
+    this.#calls.rejectAll(({ position }) => (position > given ? notSent : inDoubt));
+    this.#streams.loseAll(streamLost(reason));
   }
 }
 

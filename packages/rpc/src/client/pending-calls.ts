@@ -7,6 +7,8 @@ export interface PendingCall {
   readonly procedure: AnyProcedure;
   /** The stream that the call opens. */
   readonly wire: ClientWire | undefined;
+  /** Where the call ends in all that was queued. */
+  readonly position: number;
   readonly resolve: (ret: unknown) => void;
   readonly reject: (reason: unknown) => void;
   /** Takes the listener off the caller's signal. */
@@ -81,14 +83,14 @@ export class PendingCalls {
     return true;
   }
 
-  /** Ends every call with `reason`. */
-  rejectAll(reason: unknown): void {
+  /** Ends every call with what `reason` says of it. */
+  rejectAll(reason: (call: PendingCall) => unknown): void {
     const calls = [...this.#calls.values()];
     this.#calls.clear();
     this.#abandoned.clear();
     for (const call of calls) {
       call.off();
-      call.reject(reason);
+      call.reject(reason(call));
     }
   }
 }

@@ -77,6 +77,21 @@ export class Connection implements Watched {
     return this.#queue.queuedBytes;
   }
 
+  /** Where in all that was ever queued the last message ends. */
+  get position(): number {
+    return this.#queue.position;
+  }
+
+  /** What ends beyond this position never got to the system as a whole. Known once the connection has closed. */
+  get given(): number {
+    const { flushed } = this.#queue;
+    return Math.min(flushed, this.#transport.given ?? flushed);
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed;
+  }
+
   start(): void {
     this.#transport.start({
       receive: (chunk) => this.#receive(chunk),

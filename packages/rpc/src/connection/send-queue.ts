@@ -37,6 +37,7 @@ export class SendQueue {
   #copied: (() => void)[] = [];
   #inFlight = 0;
   #departed = 0;
+  #flushed = 0;
   #closed = false;
   #drained: (() => void)[] = [];
 
@@ -55,6 +56,16 @@ export class SendQueue {
   /** How many writes the transport has done with: it changes when something has left. */
   get departed(): number {
     return this.#departed;
+  }
+
+  /** Bytes given to the transport since the beginning. */
+  get flushed(): number {
+    return this.#flushed;
+  }
+
+  /** Where in all that was ever queued the last message ends; beyond every place once nothing leaves any more. */
+  get position(): number {
+    return this.#closed ? Number.POSITIVE_INFINITY : this.#flushed + (this.#slab?.position ?? 0);
   }
 
   /**
@@ -116,6 +127,7 @@ export class SendQueue {
       return;
     }
     this.#inFlight += size;
+    this.#flushed += size;
     const copied = this.#takeCopied();
     this.#write(slab.written(), () => {
       this.#sent(slab, size);
@@ -129,6 +141,7 @@ export class SendQueue {
     this.#frames = 0;
     const size = slab.position + payload.length;
     this.#inFlight += size;
+    this.#flushed += size;
     const copied = this.#takeCopied();
     this.#writePair(slab.written(), payload, () => {
       this.#sent(slab, size);

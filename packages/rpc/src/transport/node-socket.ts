@@ -113,6 +113,7 @@ export class NodeSocket implements Transport {
   readonly #intake: Intake | undefined;
   #failure: ConnectionError | undefined;
   #ended = false;
+  #earlier = 0;
 
   /** Without an `intake` the socket's `data` events serve. */
   constructor(socket: net.Socket, intake: Intake | undefined, endpoints: Endpoints, security: Security | null = null) {
@@ -125,8 +126,14 @@ export class NodeSocket implements Transport {
     socket.on("error", (error) => this.#fail(error));
   }
 
+  /** Node counts what waits in its own queue, too, but drops that when the socket goes. */
+  get given(): number {
+    return this.#socket.bytesWritten - this.#earlier;
+  }
+
   start(events: TransportEvents): void {
     const socket = this.#socket;
+    this.#earlier = socket.bytesWritten;
     socket.on("end", () => {
       this.#ended = true;
       events.ended();

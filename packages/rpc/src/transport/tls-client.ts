@@ -104,7 +104,9 @@ function shakeHands(
       const policy = { role: "server", trust: options.trust, host } as const;
       const findings = checkPeer(evidenceOf(socket), policy, new Date());
       security = securityOf(socket, findings);
-      if (findings.problem !== null && options.verify !== false) refuse(serverRefused(findings.problem));
+      if (findings.problem !== null && options.verify !== false) {
+        fail(new ConnectionError(`${name}: ${serverRefused(findings.problem)}`, "refused"));
+      }
     });
     awaitConfirmation(intake, (byte) => {
       if (security === undefined || byte !== CONFIRMATION) return refuse(unconfirmed(options, `it sent ${byte}`));

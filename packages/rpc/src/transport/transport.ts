@@ -18,6 +18,11 @@ export interface Transport {
   readonly remote: Endpoint;
   /** How the bytes are protected; `null` or absent: not at all. */
   readonly security?: Security | null;
+  /**
+   * How many of the bytes written since `start` the system was given at the most. Asked once the transport has closed;
+   * where it is absent, all of them count.
+   */
+  readonly given?: number;
   /** Begins reading. Called once, before anything else. */
   start(events: TransportEvents): void;
   /** Sends `bytes`; calls `done`, never before returning, when they are no longer needed: sent, or lost with the connection. */

@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import { type PendingCall, PendingCalls } from "../../src/client/pending-calls.ts";
 import { Echo } from "../helpers/echo.ts";
 
-function call(rejected: unknown[] = []): PendingCall {
+function call(rejected: unknown[] = [], position = 0): PendingCall {
   const pending = {
     program: Echo,
     procedure: Echo.procedures.say,
     wire: undefined,
+    position,
     resolve: () => {},
     reject: (reason: unknown) => rejected.push(reason),
     off: () => {},
@@ -53,15 +54,15 @@ describe("abandoned calls", () => {
 });
 
 describe("rejectAll", () => {
-  it("ends every call once and forgets what was abandoned", () => {
+  it("ends every call once, with what is said of it, and forgets what was abandoned", () => {
     const calls = new PendingCalls();
     const rejected: unknown[] = [];
-    calls.open(0, call(rejected));
-    calls.open(1, call(rejected));
+    calls.open(0, call(rejected, 28));
+    calls.open(1, call(rejected, 56));
     calls.abandon(2);
-    calls.rejectAll("over");
-    calls.rejectAll("again");
-    expect(rejected).toEqual(["over", "over"]);
+    calls.rejectAll(({ position }) => `over at ${position}`);
+    calls.rejectAll(() => "again");
+    expect(rejected).toEqual(["over at 28", "over at 56"]);
     expect(calls.takeLate(2)).toBe(false);
   });
 });

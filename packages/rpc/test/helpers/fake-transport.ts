@@ -11,6 +11,8 @@ export class FakeTransport implements Transport {
   /** What the owner has called besides `write`. */
   readonly calls: string[] = [];
   destroyedWith: ConnectionError | undefined;
+  /** Set by a test that plays a transport which knows. */
+  given?: number;
   #events: TransportEvents | undefined;
   readonly #pending: (() => void)[] = [];
 
