@@ -1,3 +1,6 @@
+export type { BuiltinName } from "./builtin.ts";
+export { keyFile, listUsers, removeUser, type SetUserOptions, setUser } from "./key-file.ts";
+export { type FindKeys, type KeyShape, type KeyStore } from "./key-store.ts";
 export {
   type AskCredential,
   type ChannelBindingType,
@@ -18,4 +21,6 @@ export {
   type SaslStep,
 } from "./mechanism.ts";
 export { SaslError } from "./sasl-error.ts";
+export type { ScramKeyOptions, ScramKeys, ScramName } from "./scram-hash.ts";
+export { formatKeys, parseKeys, scramKeys } from "./scram-keys.ts";
 export type { SecurityLayer } from "./security-layer.ts";

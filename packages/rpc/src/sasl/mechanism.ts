@@ -1,8 +1,8 @@
 import { SaslError } from "./sasl-error.ts";
 import type { SecurityLayer } from "./security-layer.ts";
 
-/** Ways to tie an authentication to the TLS connection beneath it (RFC 5929, RFC 9266). */
-export type ChannelBindingType = "tls-exporter" | "tls-unique" | "tls-server-end-point";
+/** Ways to tie an authentication to the TLS connection beneath it (RFC 9266, RFC 5929). */
+export type ChannelBindingType = "tls-exporter" | "tls-unique";
 
 /** Protection that the connection has already, by TLS. */
 export interface ExternalSecurity {
@@ -62,6 +62,8 @@ export interface CredentialRequest {
 export type AskCredential = (request: CredentialRequest, signal: AbortSignal) => Promise<string | null>;
 
 export interface SaslClientContext extends SaslContext {
+  /** All that the server offers, also what this side does not know; for mechanisms that find out a forged list by it. */
+  readonly offered: readonly string[];
   readonly ask: AskCredential;
 }
 
