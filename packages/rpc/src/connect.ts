@@ -3,7 +3,7 @@ import { clientLimits } from "./client/limits.ts";
 import { keepaliveWith } from "./connection/keepalive.ts";
 import type { BrowseOptions } from "./mdns/browse.ts";
 import type { FoundService } from "./mdns/service.ts";
-import type { FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
+import type { CommandAddress, FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
 import { type OpenAddress, openTransport } from "./transport/open.ts";
 import type { TlsClientOptions } from "./transport/tls-client.ts";
 import type { Transport } from "./transport/transport.ts";
@@ -23,7 +23,7 @@ export interface MdnsAddress extends Omit<BrowseOptions, "signal" | "limit"> {
 }
 
 /** Where a server is. */
-export type Address = UnixAddress | TcpAddress | FdAddress | MdnsAddress | TransportAddress;
+export type Address = UnixAddress | TcpAddress | FdAddress | CommandAddress | MdnsAddress | TransportAddress;
 
 export interface ConnectOptions extends ClientOptions {
   /** Covers all steps up to the finished client, not the client's life. */

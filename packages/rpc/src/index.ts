@@ -20,6 +20,7 @@ export { CHUNK_BYTES, type Hole, type Part } from "./stream/part.ts";
 export type { HoleOptions, RpcStream } from "./stream/rpc-stream.ts";
 export type { PeerCertificate, Security } from "./tls/security.ts";
 export {
+  type CommandAddress,
   describeAddress,
   describeEndpoint,
   type Endpoint,

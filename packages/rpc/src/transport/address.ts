@@ -15,36 +15,49 @@ export interface FdAddress {
   readonly fd: number;
 }
 
+/** A program whose standard input and output are the wire (F083). */
+export interface CommandAddress {
+  readonly command: string;
+  readonly args?: readonly string[];
+  /** The whole environment of the program; our own unless given. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds from the first byte sent until the first must have come; no limit unless given. */
+  readonly answerMs?: number;
+}
+
 /** One end of a connection, as the system tells it. */
 export type Endpoint =
   | { readonly family: "unix"; readonly path: string }
   | { readonly family: "ipv4" | "ipv6"; readonly host: string; readonly port: number }
+  | { readonly family: "command"; readonly command: string }
   | { readonly family: "memory" };
 
 /** The most bytes a UNIX socket's path may have: `sun_path` holds 108 with the final NUL. */
 export const UNIX_PATH_BYTES = 107;
 
 /**
- * `host;port`, which SASL wants; UNIX sockets and memory give `127.0.0.1;0` as libvirt does (F095).
+ * `host;port`, which SASL wants; all others give `127.0.0.1;0` as libvirt does (F095).
  */
 export function saslForm(endpoint: Endpoint): string {
   return "port" in endpoint ? `${endpoint.host};${endpoint.port}` : "127.0.0.1;0";
 }
 
-/** `host:port`, `[v6]:port`; UNIX sockets and memory give `127.0.0.1:0` as libvirt does (F095). */
+/** `host:port`, `[v6]:port`; all others give `127.0.0.1:0` as libvirt does (F095). */
 export function uriForm(endpoint: Endpoint): string {
   if (!("port" in endpoint)) return "127.0.0.1:0";
   return endpoint.family === "ipv6" ? `[${endpoint.host}]:${endpoint.port}` : `${endpoint.host}:${endpoint.port}`;
 }
 
-/** What a person calls it: the path of a UNIX socket, `host:port`, `memory`. */
+/** What a person calls it: the path of a UNIX socket, `host:port`, a program's name, `memory`. */
 export function describeEndpoint(endpoint: Endpoint): string {
   if (endpoint.family === "unix") return endpoint.path === "" ? "unix socket" : endpoint.path;
+  if (endpoint.family === "command") return endpoint.command;
   return endpoint.family === "memory" ? "memory" : uriForm(endpoint);
 }
 
 /** What a person calls an address to connect to or listen on. */
-export function describeAddress(address: UnixAddress | TcpAddress | FdAddress): string {
+export function describeAddress(address: UnixAddress | TcpAddress | FdAddress | CommandAddress): string {
+  if ("command" in address) return [address.command, ...(address.args ?? [])].join(" ");
   if ("path" in address) return address.path;
   if ("fd" in address) return `descriptor ${address.fd}`;
   const host = address.host ?? "*";

@@ -2,6 +2,7 @@ import net from "node:net";
 import { ConnectionError } from "../util/connection-error.ts";
 import { onAbort } from "../util/signals.ts";
 import {
+  type CommandAddress,
   checkedPort,
   describeAddress,
   type FdAddress,
@@ -14,7 +15,7 @@ import { resolveHost } from "./resolve-host.ts";
 import type { Transport } from "./transport.ts";
 
 /** What `openTransport` can reach. */
-export type OpenAddress = UnixAddress | TcpAddress | FdAddress;
+export type OpenAddress = UnixAddress | TcpAddress | FdAddress | CommandAddress;
 
 /**
  * A connected transport. Rejects with {@link ConnectionError} when nobody answers, with the reason of `signal` when that
@@ -23,6 +24,7 @@ export type OpenAddress = UnixAddress | TcpAddress | FdAddress;
 export async function openTransport(address: OpenAddress, signal?: AbortSignal): Promise<Transport> {
   signal?.throwIfAborted();
   if ("fd" in address) return openDescriptor(address);
+  if ("command" in address) return (await import("./command.ts")).openCommand(address, signal);
   return dialAddress(address, signal, dialPlain);
 }
 

@@ -3,9 +3,8 @@ import { checkPeer } from "../tls/peer-check.ts";
 import type { Security } from "../tls/security.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { onAbort } from "../util/signals.ts";
-import type { FdAddress, TcpAddress, UnixAddress } from "./address.ts";
 import { endpointsOf, type Intake, NodeSocket } from "./node-socket.ts";
-import { type Dialled, dialAddress } from "./open.ts";
+import { type Dialled, dialAddress, type OpenAddress } from "./open.ts";
 import {
   CONFIRMATION,
   evidenceOf,
@@ -27,11 +26,12 @@ export interface TlsClientOptions extends TlsOptions {
  * {@link ConnectionError} when either does not, or when it takes too long; else as `openTransport`.
  */
 export async function openTls(
-  address: UnixAddress | TcpAddress | FdAddress,
+  address: OpenAddress,
   options: TlsClientOptions,
   signal?: AbortSignal,
 ): Promise<Transport> {
   if ("fd" in address) throw new TypeError("TLS is made by who connects, and a descriptor is connected already");
+  if ("command" in address) throw new TypeError("TLS needs a socket, and a program has none");
   if (options.role !== "client") throw new TypeError(`these are the credentials of a ${options.role}`);
   const host = options.host ?? ("path" in address ? undefined : address.host) ?? "localhost";
   const settings = connectionOptions(host, options);
