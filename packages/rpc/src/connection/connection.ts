@@ -3,6 +3,7 @@ import { isKeepAlive, isPing, pingHeader, pongHeader } from "../protocol/keepali
 import type { ProtocolLimits } from "../protocol/limits.ts";
 import { type MarkKind, markHeader, markKind } from "../protocol/mark.ts";
 import { decodeHeader, HEADER_BYTES, type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
+import type { SecurityLayer } from "../sasl/security-layer.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { nothing } from "../util/nothing.ts";
@@ -10,6 +11,7 @@ import { type XdrType, XdrVoid } from "../xdr/type.ts";
 import type { Keepalive, Watched } from "./keepalive.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { SlabPool } from "./slab-pool.ts";
+import { wrappedWrite } from "./wrapped-write.ts";
 
 /** What a connection calls. Plain calls on the hot path. */
 export interface ConnectionEvents {
@@ -48,6 +50,7 @@ export class Connection implements Watched {
   readonly #events: ConnectionEvents;
   readonly #framer: Framer;
   readonly #queue: SendQueue;
+  #layer: SecurityLayer | undefined;
   /** How many parties want reading to pause. */
   #holds = 0;
   #transportPaused = false;
@@ -165,6 +168,33 @@ export class Connection implements Watched {
     }
   }
 
+  /**
+   * What has been queued still leaves in clear; all that follows is wrapped, and all that has not been delivered yet is taken
+   * for wrapped (F117). Reading must be on hold, since the very message that the layer begins behind. From here on the
+   * layer is the connection's, which closes it.
+   */
+  secure(layer: SecurityLayer): void {
+    if (this.#closed) {
+      layer.close();
+      return;
+    }
+    this.#layer = layer;
+    const { write, writePair } = wrappedWrite(
+      layer,
+      (bytes, done) => this.#transport.write(bytes, done),
+      (error) =>
+        this.fail(new ConnectionError("the security layer failed to wrap a message", "error", { cause: error })),
+    );
+    this.#queue.switchTo(write, writePair);
+    const early = this.#framer.takeRest();
+    if (early.length > 0) this.#guard(() => this.#framer.push(this.#unwrapped(layer, early)));
+  }
+
+  /** The largest frame that is taken in from now on. */
+  boundFrames(limit: number): void {
+    this.#framer.bound(limit);
+  }
+
   /** Sends what is queued, then closes; a peer that does not take it in five seconds loses it. */
   end(): void {
     if (this.#closed || this.#ending !== undefined) return;
@@ -193,7 +223,19 @@ export class Connection implements Watched {
       this.#transportPaused = true;
       this.#transport.pause();
     }
-    this.#guard(() => this.#framer.push(chunk));
+    const layer = this.#layer;
+    this.#guard(() => this.#framer.push(layer === undefined ? chunk : this.#unwrapped(layer, chunk)));
+  }
+
+  #unwrapped(layer: SecurityLayer, chunk: Uint8Array): Uint8Array {
+    try {
+      return layer.unwrap(chunk);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : "unreadable";
+      throw new ConnectionError(`what the peer sent does not pass the security layer: ${why}`, "protocol", {
+        cause: error,
+      });
+    }
   }
 
   #take(bytes: Uint8Array, start: number, end: number): void {
@@ -239,6 +281,8 @@ export class Connection implements Watched {
     clearTimeout(this.#ending);
     this.#framer.stop();
     this.#queue.close();
+    this.#layer?.close();
+    this.#layer = undefined;
     this.#events.closed(error);
   }
 }

@@ -24,8 +24,8 @@ const FIRST_PART = 16;
  * as each part is twice as long as the one before, a burst still costs few system calls.
  */
 export class SendQueue {
-  readonly #write: WriteBytes;
-  readonly #writePair: WritePair;
+  #write: WriteBytes;
+  #writePair: WritePair;
   readonly #slabs: SlabPool;
   readonly #limits: ProtocolLimits;
   #slab: XdrWriter | undefined;
@@ -133,6 +133,13 @@ export class SendQueue {
       this.#sent(slab, size);
       for (const sent of copied) sent();
     });
+  }
+
+  /** What is queued leaves as before, and all that comes after it by these. */
+  switchTo(write: WriteBytes, writePair: WritePair): void {
+    this.flush();
+    this.#write = write;
+    this.#writePair = writePair;
   }
 
   /** Hands over the slab, and `payload` right behind it. */

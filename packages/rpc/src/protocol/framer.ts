@@ -27,7 +27,7 @@ const KEPT_BYTES = 16_384;
  * Memory: never more than twice what the peer has really sent of a frame, whatever length it announces.
  */
 export class Framer {
-  readonly #limit: number;
+  #limit: number;
   readonly #sink: FrameSink;
   readonly #passage: Passage;
   /** Takes the rest of the frame at hand, of which `#left` bytes are still to come. */
@@ -80,6 +80,18 @@ export class Framer {
     } finally {
       this.#running = false;
     }
+  }
+
+  /** The largest length word accepted from now on. */
+  bound(limit: number): void {
+    this.#limit = limit;
+  }
+
+  /** Between frames, while stopped: what came and was not handed on yet, which is forgotten here. */
+  takeRest(): Uint8Array {
+    const rest = this.#hoard.slice(this.#first, this.#last);
+    this.#drop(rest.length);
+    return rest;
   }
 
   /** Hands on the whole frames in `bytes[at..end)`; returns where the first unfinished one begins. */

@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
+import { joined } from "../util/joined.ts";
 import { answer } from "./answer.ts";
-import { joined, xor } from "./bytes.ts";
 import { type Dialogue, dialogue } from "./dialogue.ts";
 import type { ChannelBindingType, SaslClientContext, SaslClientMechanism } from "./mechanism.ts";
 import { prepared } from "./prepared.ts";
@@ -14,6 +14,7 @@ import {
   parseServerFirst,
 } from "./scram-message.ts";
 import { textOf, utf8 } from "./text.ts";
+import { xor } from "./xor.ts";
 
 export interface ScramClientOptions {
   /** Binds the authentication to the TLS connection: the mechanism with `-PLUS`. */

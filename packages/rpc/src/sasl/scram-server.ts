@@ -1,6 +1,6 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
+import { joined } from "../util/joined.ts";
 import { nothing } from "../util/nothing.ts";
-import { joined, xor } from "./bytes.ts";
 import { type Dialogue, dialogue } from "./dialogue.ts";
 import type { KeyFinder } from "./key-store.ts";
 import type { ChannelBindingType, SaslServerContext, SaslServerMechanism } from "./mechanism.ts";
@@ -9,6 +9,7 @@ import { SaslError } from "./sasl-error.ts";
 import { hash, hmac, keyBytes, type ScramName } from "./scram-hash.ts";
 import { type ClientFirst, parseClientFinal, parseClientFirst, serverFinal, serverFirst } from "./scram-message.ts";
 import { atRealm, textOf, utf8 } from "./text.ts";
+import { xor } from "./xor.ts";
 
 export interface ScramServerOptions {
   /** Binds the authentication to the TLS connection: the mechanism with `-PLUS`. */

@@ -1,0 +1,40 @@
+import type { SecurityLayer } from "../sasl/security-layer.ts";
+import { joined } from "../util/joined.ts";
+import { nothing } from "../util/nothing.ts";
+import type { WriteBytes, WritePair } from "./send-queue.ts";
+
+/** Ways to send through a security layer. Should that fail, `failed` is told, and nothing more is sent. */
+export interface WrappedWrite {
+  readonly write: WriteBytes;
+  readonly writePair: WritePair;
+}
+
+/** Cuts what is sent into texts that the layer takes; the last of their frames calls `done`. */
+export function wrappedWrite(layer: SecurityLayer, write: WriteBytes, failed: (error: unknown) => void): WrappedWrite {
+  const largest = layer.maxPlain;
+  const send = (bytes: Uint8Array, done: () => void): void => {
+    let at = 0;
+    for (; bytes.length - at > largest; at += largest) write(layer.wrap(bytes.subarray(at, at + largest)), nothing);
+    write(layer.wrap(bytes.subarray(at)), done);
+  };
+  const guarded = (run: () => void, done: () => void): void => {
+    try {
+      run();
+    } catch (error) {
+      queueMicrotask(done);
+      failed(error);
+    }
+  };
+  return {
+    write: (bytes, done) => guarded(() => send(bytes, done), done),
+    writePair(head, body, done) {
+      // A small head shares a frame with the beginning of the body: one frame less for every packet of a stream.
+      const shared = head.length < largest ? body.subarray(0, largest - head.length) : body.subarray(0, 0);
+      guarded(() => {
+        const rest = body.subarray(shared.length);
+        send(joined(head, shared), rest.length === 0 ? done : nothing);
+        if (rest.length > 0) send(rest, done);
+      }, done);
+    },
+  };
+}
