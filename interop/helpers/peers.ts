@@ -14,7 +14,9 @@ export type Peer =
   | "krb5kdc"
   | "sshd"
   | "avahi-daemon"
-  | "nsd";
+  | "nsd"
+  | "haproxy"
+  | "systemd-socket-activate";
 
 export const allPeers: readonly Peer[] = [
   "libvirtd",
@@ -27,6 +29,8 @@ export const allPeers: readonly Peer[] = [
   "sshd",
   "avahi-daemon",
   "nsd",
+  "haproxy",
+  "systemd-socket-activate",
 ];
 
 export const howToInstall = "interop/testbed/install";

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
+import { logClients } from "./client-log.ts";
 import { type Command, HELP, readCommandLine, UsageError } from "./command-line.ts";
 import { startTestd, type Testd, type TestdOptions } from "./testd.ts";
 
@@ -20,8 +21,10 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 async function obey(command: Command): Promise<void> {
-  if (command.kind === "run") await run(command.options, command.json);
-  else process.stdout.write(command.kind === "help" ? HELP : `${await version()}\n`);
+  if (command.kind === "run") {
+    if (command.clients) logClients((line) => process.stderr.write(`${JSON.stringify(line)}\n`));
+    await run(command.options, command.json);
+  } else process.stdout.write(command.kind === "help" ? HELP : `${await version()}\n`);
 }
 
 async function version(): Promise<string> {
@@ -42,8 +45,11 @@ async function run(options: TestdOptions, json: boolean): Promise<void> {
 
 /** Why clients are turned away is for this side's eyes only. */
 function withReports(options: TestdOptions): TestdOptions {
-  if (options.tls === undefined) return options;
-  return { ...options, tls: { ...options.tls, onRefused: reportRefusal } };
+  return {
+    ...options,
+    onUnproxied: reportRefusal,
+    ...(options.tls && { tls: { ...options.tls, onRefused: reportRefusal } }),
+  };
 }
 
 function reportRefusal({ message }: Error): void {

@@ -4,7 +4,13 @@ import type { TcpEndpoint, TestdOptions } from "./testd.ts";
 /** What the command line asks for. */
 export type Command =
   | { readonly kind: "help" | "version" }
-  | { readonly kind: "run"; readonly options: TestdOptions; readonly json: boolean };
+  | {
+      readonly kind: "run";
+      readonly options: TestdOptions;
+      readonly json: boolean;
+      /** To tell of clients that come and go. */
+      readonly clients: boolean;
+    };
 
 /** The command line makes no sense; the message says why. */
 export class UsageError extends Error {
@@ -22,17 +28,21 @@ Anyone who reaches it may do everything: there is no authentication but that of 
   --pki DIR           its cacert.pem, servercert.pem, serverkey.pem and, if there, cacrl.pem
   --allowed-dn DN     let in only this name over TLS, as virt-pki-query-dn prints it, or with * and ?; may be repeated
   --mdns [NAME]       advertise the first TCP port as _libvirt._tcp (Virtualization Host and the host's name)
+  --proxied-by NET    TCP ports take only connections of this balancer, an address or a network such as 10.0.0.0/8,
+                      with a header of the PROXY protocol that tells the client; may be repeated
   --socket-mode MODE  permissions of the UNIX sockets, octal (0600)
   --keepalive-interval SECONDS  of silence until a client is asked for a sign of life (5); 0 is never
   --keepalive-count N           questions without an answer until it is disconnected (5)
   --json              tell pid and addresses as one line of JSON
+  --clients           tell of each client that comes and goes, as lines of JSON on standard error
   --help, --version
 `;
 
 /** Reads arguments; throws `UsageError` for those that make no sense. */
 export function readCommandLine(args: readonly string[]): Command {
   const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...others } = parse(args);
-  const { "keepalive-interval": interval, "keepalive-count": count, ...secure } = others;
+  const { "proxied-by": balancers, clients, ...more } = others;
+  const { "keepalive-interval": interval, "keepalive-count": count, ...secure } = more;
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
   if (socket.length + listen.length === 0 && secure.tls === undefined)
@@ -43,9 +53,10 @@ export function readCommandLine(args: readonly string[]): Command {
     ...(mode === undefined ? {} : { socketMode: readMode(mode) }),
     ...(mdns === undefined ? {} : { mdns }),
     ...readKeepalive(interval, count),
+    ...(balancers === undefined ? {} : { balancers }),
     ...readTls(secure),
   };
-  return { kind: "run", options, json: json === true };
+  return { kind: "run", options, json: json === true, clients: clients === true };
 }
 
 function parse(args: readonly string[]) {
@@ -67,6 +78,7 @@ const OPTIONS = {
   socket: { type: "string", multiple: true },
   listen: { type: "string", multiple: true },
   "socket-mode": { type: "string" },
+  "proxied-by": { type: "string", multiple: true },
   mdns: { type: "string" },
   tls: { type: "string" },
   pki: { type: "string" },
@@ -74,6 +86,7 @@ const OPTIONS = {
   "keepalive-interval": { type: "string" },
   "keepalive-count": { type: "string" },
   json: { type: "boolean" },
+  clients: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;

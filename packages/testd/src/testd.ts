@@ -19,6 +19,10 @@ export interface TestdOptions {
   readonly socketMode?: number;
   /** Advertises the first TCP port, or else that of TLS, by mDNS under this name; an empty one is what libvirt called itself. */
   readonly mdns?: string;
+  /** Its TCP ports, that of TLS included, take connections only from these balancers, with a header of the PROXY protocol. */
+  readonly balancers?: readonly string[];
+  /** Told of each connection without a good header, and why. */
+  readonly onUnproxied?: (refusal: Error) => void;
   /** A port for clients with a certificate of the CA in the directory, which has libvirt's file names. */
   readonly tls?: TlsEndpoint;
   /** When clients that ask for keepalive are given up, libvirtd's keepalive_interval and keepalive_count; `false` is never. */
@@ -93,7 +97,10 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
     addresses.push({ path });
   }
   for (const [i, endpoint] of listen.entries()) {
-    const { endpoints: bound } = await server.listen(endpoint, i === 0 ? advertisedBy("tcp", options) : {});
+    const { endpoints: bound } = await server.listen(endpoint, {
+      ...(i === 0 ? advertisedBy("tcp", options) : {}),
+      ...behind(options),
+    });
     for (const address of bound) if ("port" in address) addresses.push({ host: endpoint.host, port: address.port });
   }
   return addresses;
@@ -103,8 +110,13 @@ async function listenTls(server: Server, endpoint: TlsEndpoint, options: TestdOp
   const { host, port, pki, allowedDn, onRefused } = endpoint;
   const { pkiFiles } = await import("virnet/tls");
   const tls = { ...(await pkiFiles(pki, "server")), allowedDn, onRefused };
-  const { port: bound = port } = await server.listen({ host, port }, { tls, ...advertisedBy("tls", options) });
+  const more = { ...advertisedBy("tls", options), ...behind(options) };
+  const { port: bound = port } = await server.listen({ host, port }, { tls, ...more });
   return { host, port: bound };
+}
+
+function behind({ balancers, onUnproxied }: TestdOptions): ServiceOptions {
+  return balancers === undefined ? {} : { proxyProtocol: { trusted: balancers, onRefused: onUnproxied } };
 }
 
 /**

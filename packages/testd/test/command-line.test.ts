@@ -27,6 +27,11 @@ it("reads --allowed-dn as often as it comes", () => {
   expect(readCommandLine(args)).toMatchObject({ options: { tls: { allowedDn } } });
 });
 
+it("reads the balancers, and whether to tell of clients", () => {
+  const args = ["--listen", "h:1", "--proxied-by", "10.0.0.0/8", "--proxied-by", "::1", "--clients"];
+  expect(readCommandLine(args)).toMatchObject({ clients: true, options: { balancers: ["10.0.0.0/8", "::1"] } });
+});
+
 it.each([
   [[], { interval: 5000, count: 5 }],
   [["--keepalive-interval", "1", "--keepalive-count", "0"], { interval: 1000, count: 0 }],

@@ -1,5 +1,6 @@
 export type { FdAddress, TcpAddress } from "../transport/address.ts";
 export type { ListenAddress, UnixListenAddress } from "../transport/listen.ts";
+export type { ProxyProtocolOptions } from "../transport/proxy-acceptor.ts";
 export type { TlsServerOptions } from "../transport/tls-server.ts";
 export { CallContext } from "./call-context.ts";
 export type { HandlerFailure } from "./dispatcher.ts";

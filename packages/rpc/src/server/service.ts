@@ -1,6 +1,7 @@
 import type { Advertisement, AdvertiseOptions } from "../mdns/advertise.ts";
 import { describeEndpoint, type Endpoint } from "../transport/address.ts";
-import { admitPlain, type ListenAddress, listen } from "../transport/listen.ts";
+import { type Admit, admitPlain, type ListenAddress, listen } from "../transport/listen.ts";
+import type { ProxyAcceptor, ProxyProtocolOptions } from "../transport/proxy-acceptor.ts";
 import type { TlsAcceptor, TlsServerOptions } from "../transport/tls-server.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ConnectionError } from "../util/connection-error.ts";
@@ -12,6 +13,8 @@ export interface ServiceOptions {
   readonly advertise?: AdvertiseOptions;
   /** Speaks TLS, with the credentials that `pkiFiles` of `virnet/tls` gives. */
   readonly tls?: TlsServerOptions;
+  /** Wants a balancer's header before all else, TLS included: `true`, or who is believed and for how long it is waited. */
+  readonly proxyProtocol?: ProxyProtocolOptions | true;
 }
 
 export interface ServiceParts extends ServiceOptions {
@@ -48,7 +51,9 @@ export interface Service {
  */
 export async function openService(address: ListenAddress, parts: ServiceParts): Promise<Service> {
   const acceptor = parts.tls === undefined ? undefined : await openAcceptor(parts.tls, parts.accept);
-  const entrance = acceptor === undefined ? admitPlain(parts.accept) : { admit: acceptor.accept.bind(acceptor) };
+  const inner = acceptor === undefined ? admitPlain(parts.accept) : { admit: acceptor.accept.bind(acceptor) };
+  const proxied = await openProxied(parts.proxyProtocol, inner.admit);
+  const entrance = proxied === undefined ? inner : { admit: proxied.accept.bind(proxied) };
   const listeners = await listen(address, { ...parts, ...entrance });
   const endpoints = listeners.map(({ endpoint }) => endpoint);
   const closeListeners = (): Promise<void[]> => Promise.all(listeners.map((listener) => listener.close()));
@@ -59,6 +64,7 @@ export async function openService(address: ListenAddress, parts: ServiceParts): 
     ...(advertisement && { advertisement }),
     ...(acceptor && { prepareReload: () => acceptor.prepareReload() }),
     async close() {
+      proxied?.close();
       acceptor?.close();
       await Promise.all([advertisement?.close(), closeListeners()]);
     },
@@ -70,6 +76,16 @@ export async function openService(address: ListenAddress, parts: ServiceParts): 
 async function openAcceptor(tls: TlsServerOptions, accept: (transport: Transport) => void): Promise<TlsAcceptor> {
   const { TlsAcceptor: Acceptor } = await import("../transport/tls-server.ts");
   return new Acceptor(tls, accept);
+}
+
+/** What the PROXY protocol needs is loaded by those who use it. */
+async function openProxied(
+  options: ProxyProtocolOptions | true | undefined,
+  admit: Admit,
+): Promise<ProxyAcceptor | undefined> {
+  if (options === undefined) return undefined;
+  const { ProxyAcceptor: Acceptor } = await import("../transport/proxy-acceptor.ts");
+  return new Acceptor(options === true ? {} : options, admit);
 }
 
 /** What `next` gives; should it throw, `undo` is done first. */

@@ -52,7 +52,8 @@ export function uriForm(endpoint: Endpoint): string {
 export function describeEndpoint(endpoint: Endpoint): string {
   if (endpoint.family === "unix") return endpoint.path === "" ? "unix socket" : endpoint.path;
   if (endpoint.family === "command") return endpoint.command;
-  return endpoint.family === "memory" ? "memory" : uriForm(endpoint);
+  if (endpoint.family === "memory") return "memory";
+  return endpoint.host === "" ? "a peer that has gone" : uriForm(endpoint);
 }
 
 /** What a person calls an address to connect to or listen on. */

@@ -11,7 +11,15 @@ import {
   type TcpAddress,
   type UnixAddress,
 } from "./address.ts";
-import { acceptSocket, adoptHandle, readBuffer, socketError, systemCode, takeHandles } from "./node-socket.ts";
+import {
+  acceptSocket,
+  adoptHandle,
+  type Endpoints,
+  readBuffer,
+  socketError,
+  systemCode,
+  takeHandles,
+} from "./node-socket.ts";
 import { openTransport } from "./open.ts";
 import { resolveHost } from "./resolve-host.ts";
 import type { Transport } from "./transport.ts";
@@ -38,13 +46,13 @@ export interface ListenOptions {
 }
 
 /** Takes over a socket that was accepted and paused, and makes a transport of it, or not. */
-export type Admit = (socket: net.Socket) => void;
+export type Admit = (socket: net.Socket, endpoints?: Endpoints) => void;
 
 /** Admits everybody as they come; all accepted sockets share one buffer to read into. */
 export function admitPlain(accept: (transport: Transport) => void): Required<Pick<ListenOptions, "admit" | "adopt">> {
   const buffer = readBuffer();
   return {
-    admit: (socket) => accept(acceptSocket(socket, buffer)),
+    admit: (socket, endpoints) => accept(acceptSocket(socket, buffer, endpoints)),
     adopt: (handle) => accept(adoptHandle(handle, buffer)),
   };
 }
@@ -182,7 +190,7 @@ const skippable: ReadonlySet<string> = new Set(["EADDRINUSE", "EADDRNOTAVAIL", "
 
 function bind(target: net.ListenOptions | { fd: number }, name: string, options: ListenOptions): Promise<Listener> {
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  server.on("connection", options.admit);
+  server.on("connection", (socket) => options.admit(socket));
   const backlog = options.backlog ?? 1000;
   server.listen({ ...target, backlog: backlog > 0 ? backlog : 30 });
   return new Promise((fulfil, reject) => {

@@ -74,32 +74,49 @@ export function adoptHandle(handle: object, buffer: Uint8Array): NodeSocket {
  * is told so at birth, and a server's are born without; so the connection moves to a second socket. Where a runtime
  * has no handle to move, the first one serves, a little slower.
  */
-export function acceptSocket(accepted: net.Socket, buffer: Uint8Array): NodeSocket {
-  const endpoints = endpointsOf(accepted);
+export function acceptSocket(
+  accepted: net.Socket,
+  buffer: Uint8Array,
+  endpoints: Endpoints = endpointsOf(accepted),
+): NodeSocket {
   const owner = accepted as SocketWithHandle;
   const handle = owner._handle;
   if (handle === undefined || handle === null) return new NodeSocket(accepted, undefined, endpoints);
   owner._handle = null;
-  accepted.destroy();
   const intake = openIntake(buffer);
+  // What was read to find out whose connection it is.
+  const early: unknown = accepted.read();
+  if (early instanceof Uint8Array) intake.early.push(early);
+  accepted.destroy();
   const options = { handle, allowHalfOpen: true, onread: intake.onread };
   return new NodeSocket(new net.Socket(options), intake, endpoints);
 }
+
+type TcpEndpoint = Extract<Endpoint, { readonly port: number }>;
 
 export interface Endpoints {
   readonly local: Endpoint;
   readonly remote: Endpoint;
 }
 
-/** Both ends of a connected socket. */
+/** Both ends of a connected socket. A TCP peer that has reset the connection already has no address any more. */
 export function endpointsOf(socket: net.Socket, path = ""): Endpoints {
-  return {
-    local: endpoint(socket.localFamily, socket.localAddress, socket.localPort) ?? { family: "unix", path },
-    remote: endpoint(socket.remoteFamily, socket.remoteAddress, socket.remotePort) ?? { family: "unix", path },
-  };
+  const local = endpoint(socket.localFamily, socket.localAddress, socket.localPort);
+  const remote = endpoint(socket.remoteFamily, socket.remoteAddress, socket.remotePort);
+  const unnamed: Endpoint = isTcp(socket)
+    ? { family: local?.family ?? "ipv4", host: "", port: 0 }
+    : { family: "unix", path };
+  return { local: local ?? unnamed, remote: remote ?? unnamed };
 }
 
-function endpoint(family?: string, host?: string, port?: number): Endpoint | undefined {
+/** Only a TCP handle can be asked for its peer; TLS has one beneath. */
+function isTcp(socket: net.Socket): boolean {
+  const { _handle: handle } = socket as { _handle?: { readonly ["_parent"]?: object } | null };
+  const { _parent: beneath = handle } = handle ?? {};
+  return typeof beneath === "object" && beneath !== null && "getpeername" in beneath;
+}
+
+function endpoint(family?: string, host?: string, port?: number): TcpEndpoint | undefined {
   if (host === undefined || port === undefined) return undefined;
   return { family: family === "IPv6" ? "ipv6" : "ipv4", host, port };
 }

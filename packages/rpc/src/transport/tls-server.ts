@@ -53,10 +53,10 @@ export class TlsAcceptor {
     this.#server.on("tlsClientError", (error, socket) => this.#handshakeOf(socket)?.drop(failed(error)));
   }
 
-  /** Takes over a socket that a server accepted and paused. */
-  accept(socket: net.Socket): void {
+  /** Takes over a socket that a server accepted and paused; `endpoints` are the client's where a balancer told them. */
+  accept(socket: net.Socket, endpoints: Endpoints = endpointsOf(socket)): void {
     const { handshakeMs = HANDSHAKE_MS } = this.#options;
-    const handshake = new Handshake(socket, handshakeMs, {
+    const handshake = new Handshake(socket, endpoints, handshakeMs, {
       begin: () => {
         // Who ends in the middle of a handshake is gone; later on a client may end and still read.
         socket.allowHalfOpen = false;
@@ -155,8 +155,8 @@ class Handshake implements Entrant {
   readonly #closed = (): void => this.drop(new ConnectionError("the client broke off the TLS handshake", "eof"));
   #over = false;
 
-  constructor(socket: net.Socket, handshakeMs: number, events: HandshakeEvents) {
-    this.endpoints = endpointsOf(socket);
+  constructor(socket: net.Socket, endpoints: Endpoints, handshakeMs: number, events: HandshakeEvents) {
+    this.endpoints = endpoints;
     this.#socket = socket;
     this.#events = events;
     const late = (): void => this.drop(new ConnectionError(`no TLS handshake in ${handshakeMs} ms`, "error"));

@@ -4,6 +4,7 @@ import net from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, assert, beforeEach, describe, expect, it } from "vitest";
+import { describeEndpoint } from "../../src/transport/address.ts";
 import {
   admitPlain,
   type ListenAddress,
@@ -11,7 +12,7 @@ import {
   type ListenOptions,
   listen,
 } from "../../src/transport/listen.ts";
-import { acceptSocket, readBuffer } from "../../src/transport/node-socket.ts";
+import { acceptSocket, endpointsOf, readBuffer } from "../../src/transport/node-socket.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
 import { spawnCompiled } from "../helpers/compiled.ts";
@@ -284,6 +285,24 @@ describe("an accepted connection", () => {
     await until(() => accepted.length === 1);
     client.resetAndDestroy();
     expect(await accepted[0]?.heard.whenClosed()).toMatchObject({ reason: "eof", cause: { code: "ECONNRESET" } });
+  });
+
+  it("that was reset before it was looked at is still a TCP connection", async () => {
+    const sockets: net.Socket[] = [];
+    const admit = (socket: net.Socket): void => void sockets.push(socket);
+    const [listener] = await listening({ host: "127.0.0.1", port: 0 }, { admit });
+    const client = await dial({ host: "127.0.0.1", port: portOf(listener) });
+    await until(() => sockets.length === 1);
+    const [socket] = sockets;
+    assert(socket !== undefined);
+    const { _handle: handle } = socket as unknown as { _handle: { getpeername(into: object): number } };
+    client.resetAndDestroy();
+    await until(() => handle.getpeername({}) !== 0);
+    const { local, remote } = endpointsOf(socket);
+    expect(local).toEqual({ family: "ipv4", host: "127.0.0.1", port: portOf(listener) });
+    expect(remote).toEqual({ family: "ipv4", host: "", port: 0 });
+    expect(describeEndpoint(remote)).toBe("a peer that has gone");
+    socket.destroy();
   });
 
   it("does not keep the listener from closing, and lives on", async () => {
