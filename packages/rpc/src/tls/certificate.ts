@@ -4,10 +4,17 @@ import {
   Certificate as AsnCertificate,
   BasicConstraints,
   ExtendedKeyUsage,
+  type Extension,
   type GeneralName,
   id_ce_basicConstraints,
+  id_ce_certificatePolicies,
+  id_ce_cRLDistributionPoints,
   id_ce_extKeyUsage,
+  id_ce_inhibitAnyPolicy,
   id_ce_keyUsage,
+  id_ce_nameConstraints,
+  id_ce_policyConstraints,
+  id_ce_policyMappings,
   id_ce_subjectAltName,
   KeyUsage,
   KeyUsageFlags,
@@ -15,6 +22,7 @@ import {
   SubjectAlternativeName,
 } from "@peculiar/asn1-x509";
 import { commonNames, distinguishedName } from "./distinguished-name.ts";
+import { signatureName } from "./signature-algorithm.ts";
 
 /** An extension's content, and whether who does not understand it must refuse the certificate. */
 export interface Marked<T> {
@@ -42,12 +50,14 @@ export interface Certificate {
   readonly serial: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** OID of the algorithm its issuer signed it with. */
+  /** How its issuer signed it, as `signatureOf` wants it. */
   readonly signatureAlgorithm: string;
   readonly constraints: Marked<Constraints> | null;
   readonly usage: Marked<KeyUses> | null;
   /** OIDs of what the key may be used for. */
   readonly purposes: Marked<readonly string[]> | null;
+  /** OIDs of extensions that must be understood, and are neither here nor by OpenSSL. */
+  readonly notUnderstood: readonly string[];
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
 }
@@ -57,12 +67,13 @@ export interface KeyUses {
   readonly keyCertSign: boolean;
 }
 
-/** Parses one certificate, PEM or DER. Throws for what is none. */
+/** Parses one certificate, PEM or DER. Throws for what is none, and for one that has an extension twice. */
 export function parseCertificate(pemOrDer: string | Uint8Array): Certificate {
   const x509 = new X509Certificate(pemOrDer);
   const { tbsCertificate: tbs, signatureAlgorithm } = AsnConvert.parse(x509.raw, AsnCertificate);
+  const extensions = byId(tbs.extensions ?? []);
   const extension = (id: string): Marked<ArrayBuffer> | null => {
-    const found = tbs.extensions?.find(({ extnID }) => extnID === id);
+    const found = extensions.get(id);
     return found === undefined ? null : { critical: found.critical, value: found.extnValue.buffer };
   };
   const names = altNames(extension(id_ce_subjectAltName));
@@ -76,10 +87,11 @@ export function parseCertificate(pemOrDer: string | Uint8Array): Certificate {
     serial: hex(tbs.serialNumber),
     notBefore: tbs.validity.notBefore.getTime(),
     notAfter: tbs.validity.notAfter.getTime(),
-    signatureAlgorithm: signatureAlgorithm.algorithm,
+    signatureAlgorithm: signatureName(signatureAlgorithm),
     constraints: mapped(extension(id_ce_basicConstraints), constraintsOf),
     usage: mapped(extension(id_ce_keyUsage), usesOf),
     purposes: mapped(extension(id_ce_extKeyUsage), (der) => Array.from(AsnConvert.parse(der, ExtendedKeyUsage))),
+    notUnderstood: [...extensions].filter(([id, { critical }]) => critical && !UNDERSTOOD.has(id)).map(([id]) => id),
     dnsNames: names.flatMap(({ dNSName }) => (dNSName === undefined ? [] : [dNSName])),
     ipAddresses: names.flatMap(({ iPAddress }) => (iPAddress === undefined ? [] : [iPAddress])),
   };
@@ -92,6 +104,27 @@ export function nameKey(name: Name): string {
 
 export function hex(bytes: ArrayBuffer): string {
   return Buffer.from(bytes).toString("hex");
+}
+
+/** Read here, or checked by OpenSSL. */
+const UNDERSTOOD: ReadonlySet<string> = new Set([
+  id_ce_basicConstraints,
+  id_ce_keyUsage,
+  id_ce_extKeyUsage,
+  id_ce_subjectAltName,
+  id_ce_nameConstraints,
+  id_ce_certificatePolicies,
+  id_ce_policyConstraints,
+  id_ce_policyMappings,
+  id_ce_inhibitAnyPolicy,
+  id_ce_cRLDistributionPoints,
+]);
+
+/** Of two with one meaning somebody else might read the other (RFC 5280 §4.2). */
+function byId(extensions: readonly Extension[]): Map<string, Extension> {
+  const found = new Map(extensions.map((extension) => [extension.extnID, extension]));
+  if (found.size < extensions.length) throw new TypeError("an extension is there twice");
+  return found;
 }
 
 function mapped<T, U>(marked: Marked<T> | null, map: (value: T) => U): Marked<U> | null {

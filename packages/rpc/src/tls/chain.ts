@@ -1,4 +1,6 @@
+import type { KeyObject } from "node:crypto";
 import type { Certificate } from "./certificate.ts";
+import { servesPurpose, type TlsRole } from "./leaf-rules.ts";
 import type { RevocationList } from "./revocation-list.ts";
 import { signatureOf } from "./signature-algorithm.ts";
 
@@ -14,25 +16,30 @@ export const MAX_CHAIN = 16;
 const MAX_ATTEMPTS = 64;
 /** Below 80 bits of security, which GnuTLS's default refuses too. */
 const MIN_RSA_BITS = 1024;
+const MIN_CURVE_BITS = 160;
 
+/** `isLost` where no way leads to a trusted certificate, not even a bad one. */
 export type ChainResult =
   | { readonly chain: readonly Certificate[]; readonly problem: null }
-  | { readonly chain: null; readonly problem: string };
+  | { readonly chain: null; readonly problem: string; readonly isLost: boolean };
 
 /**
- * The way from a certificate to a trusted one, by names and signatures, over `intermediates` if need be; then what is
- * wrong with any certificate on it: times, constraints, weak signatures, revocation.
+ * The way from the certificate of a client or server to a trusted one, by names and signatures, over `intermediates` if
+ * need be, on which nothing is wrong: times, constraints, weak signatures, revocation. Where there are only bad ways, what
+ * is wrong with the first.
  */
 export function verifyChain(
   leaf: Certificate,
   intermediates: readonly Certificate[],
   trust: Trust,
+  role: TlsRole,
   now: Date,
 ): ChainResult {
-  const chain = new PathFinder(intermediates, trust.authorities).find([leaf]);
-  if (chain === undefined) return { chain: null, problem: noChain(leaf, trust) };
-  const problem = firstProblem(chain, trust.revocations, now);
-  return problem === null ? { chain, problem } : { chain: null, problem };
+  const search = new PathSearch(intermediates, trust.authorities, (chain) => firstProblem(chain, trust, role, now));
+  const chain = search.from([leaf]);
+  if (chain !== undefined) return { chain, problem: null };
+  const { problem } = search;
+  return { chain: null, problem: problem ?? noChain(leaf, trust), isLost: problem === undefined };
 }
 
 /** What is wrong with the times of a certificate, or `null`. */
@@ -45,11 +52,23 @@ export function timeProblem({ subject, notBefore, notAfter }: Certificate, now: 
 export function weakness(certificate: Certificate): string | null {
   const { subject, x509, signatureAlgorithm } = certificate;
   const algorithm = signatureOf(signatureAlgorithm);
-  if (algorithm?.weak === true && !isSelfIssued(certificate))
-    return `the certificate of ${subject} is signed with ${algorithm.name}, which can be forged`;
-  const bits = x509.publicKey.asymmetricKeyDetails?.modulusLength;
-  if (bits === undefined || bits >= MIN_RSA_BITS) return null;
-  return `the key of ${subject} has only ${bits} bits, expected at least ${MIN_RSA_BITS}`;
+  if (algorithm?.weak !== false && !isSelfIssued(certificate)) {
+    const name = algorithm === undefined ? `the algorithm ${signatureAlgorithm}` : algorithm.name;
+    return `the certificate of ${subject} is signed with ${name}, which ${algorithm ? "can be forged" : "is unknown here"}`;
+  }
+  return keyProblem(subject, x509.publicKey);
+}
+
+function keyProblem(subject: string, { asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string | null {
+  const isCurve = asymmetricKeyType === "ec";
+  // All names of curves tell their size; a curve without one is of its owner's making.
+  const bits = isCurve
+    ? Number(/\d{3}/.exec(asymmetricKeyDetails?.namedCurve ?? "000")?.[0])
+    : asymmetricKeyDetails?.modulusLength;
+  const least = isCurve ? MIN_CURVE_BITS : MIN_RSA_BITS;
+  return bits === undefined || bits >= least
+    ? null
+    : `the key of ${subject} has only ${bits} bits, expected at least ${least}`;
 }
 
 export function day(date: Date): string {
@@ -60,27 +79,49 @@ export function isSelfIssued({ subjectKey, issuerKey }: Certificate): boolean {
   return subjectKey === issuerKey;
 }
 
-class PathFinder {
+/** Follows names and signatures upwards until a way to a trusted certificate pleases the judge. */
+class PathSearch {
   readonly #intermediates: readonly Certificate[];
   readonly #anchors: readonly Certificate[];
+  readonly #judge: (chain: readonly Certificate[]) => string | null;
   #attempts = 0;
+  #problem: string | undefined;
 
-  constructor(intermediates: readonly Certificate[], anchors: readonly Certificate[]) {
+  constructor(
+    intermediates: readonly Certificate[],
+    anchors: readonly Certificate[],
+    judge: (chain: readonly Certificate[]) => string | null,
+  ) {
     this.#intermediates = intermediates;
     this.#anchors = anchors;
+    this.#judge = judge;
   }
 
-  find(path: readonly Certificate[]): readonly Certificate[] | undefined {
+  /** What was wrong with the first way that led to a trusted certificate. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  from(path: readonly Certificate[]): readonly Certificate[] | undefined {
     const last = path[path.length - 1];
     if (last === undefined || path.length > MAX_CHAIN) return undefined;
-    if (this.#anchors.some((anchor) => same(anchor, last))) return path;
-    const anchor = this.#anchors.find((candidate) => this.#issued(candidate, last));
-    if (anchor !== undefined) return [...path, anchor];
-    for (const next of this.#intermediates) {
-      if (path.includes(next) || !this.#issued(next, last)) continue;
-      const found = this.find([...path, next]);
+    if (this.#anchors.some((anchor) => same(anchor, last))) return this.#judged(path);
+    for (const anchor of this.#anchors) {
+      const found = this.#issued(anchor, last) ? this.#judged([...path, anchor]) : undefined;
       if (found !== undefined) return found;
     }
+    for (const next of this.#intermediates) {
+      if (path.includes(next) || !this.#issued(next, last)) continue;
+      const found = this.from([...path, next]);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #judged(chain: readonly Certificate[]): readonly Certificate[] | undefined {
+    const problem = this.#judge(chain);
+    if (problem === null) return chain;
+    this.#problem ??= problem;
     return undefined;
   }
 
@@ -111,37 +152,53 @@ function noChain(leaf: Certificate, { authorities }: Trust): string {
     : `the certificate of ${leaf.subject} was issued by ${leaf.issuer}, which leads to no CA that is trusted here`;
 }
 
-function firstProblem(chain: readonly Certificate[], lists: readonly RevocationList[], now: Date): string | null {
+function firstProblem(chain: readonly Certificate[], trust: Trust, role: TlsRole, now: Date): string | null {
   for (const [depth, certificate] of chain.entries()) {
+    const isAnchor = depth === chain.length - 1;
     const problem =
       timeProblem(certificate, now) ??
-      (depth < chain.length - 1 ? weakness(certificate) : null) ??
+      extensionProblem(certificate) ??
+      (isAnchor ? null : weakness(certificate)) ??
       (depth > 0 ? authorityProblem(certificate, depth) : null) ??
-      revocationProblem(certificate, chain[depth + 1], lists, now);
+      (depth > 0 && !isAnchor ? purposeProblem(certificate, role) : null) ??
+      revocationProblem(certificate, chain[depth + 1], trust, now);
     if (problem !== null) return problem;
   }
   return null;
 }
 
+function extensionProblem({ subject, notUnderstood }: Certificate): string | null {
+  if (notUnderstood.length === 0) return null;
+  return `the certificate of ${subject} has a critical extension that is unknown here (${notUnderstood[0]})`;
+}
+
 /** `depth` counts from the leaf, so `depth - 1` CAs stand below this one. */
 function authorityProblem({ subject, constraints, usage }: Certificate, depth: number): string | null {
   if (constraints === null || !constraints.value.ca) return `${subject} issued a certificate and is no CA`;
-  if (usage !== null && usage.critical && !usage.value.keyCertSign) return `${subject} may not sign certificates`;
+  if (usage !== null && !usage.value.keyCertSign) return `${subject} may not sign certificates`;
   const { pathLength } = constraints.value;
   return pathLength !== null && depth - 1 > pathLength
     ? `${subject} allows ${pathLength} CAs below it, the chain has more`
     : null;
 }
 
+/** A CA that was set up for mail or code, say, vouches for nobody here. */
+function purposeProblem(certificate: Certificate, role: TlsRole): string | null {
+  if (servesPurpose(certificate, role)) return null;
+  return `${certificate.subject} is a CA for other purposes than TLS ${role}s`;
+}
+
 function revocationProblem(
   { subject, issuerKey, serial }: Certificate,
   issuer: Certificate | undefined,
-  lists: readonly RevocationList[],
+  { authorities, revocations }: Trust,
   now: Date,
 ): string | null {
-  if (issuer === undefined) return null;
-  for (const list of lists) {
-    if (list.issuerKey !== issuerKey || !list.signedBy(issuer)) continue;
+  for (const list of revocations) {
+    if (list.issuerKey !== issuerKey) continue;
+    // Whoever trusts a CA below a root and has the root's list wants to know when the root takes that CA back.
+    const signers = authorities.filter(({ subjectKey }) => subjectKey === issuerKey);
+    if (![...(issuer ? [issuer] : []), ...signers].some((signer) => list.signedBy(signer))) continue;
     if (list.serials.has(serial)) return `the certificate of ${subject} is revoked`;
     if (list.nextUpdate !== null && now > list.nextUpdate)
       return `the revocation list of ${list.issuer} is out of date since ${day(list.nextUpdate)}`;

@@ -27,13 +27,18 @@ export interface Credentials {
   readonly warnings: readonly string[];
   /** Reads the same files again; rejects as the first time did. */
   readonly reload: () => Promise<Credentials>;
-  /** What connections have loaded these into, by priority string, for those that follow; the connections fill it. */
+  /**
+   * What connections have loaded these into, by priority string, for those that follow; the connections fill it. It is
+   * used for the very `trust` and `pairs` it was made of: a copy with others of either gets a context of its own.
+   */
   readonly contexts: Map<string, LoadedContext>;
 }
 
-/** Node's `SecureContext`, which nobody here looks into. */
 export interface LoadedContext {
-  context: unknown;
+  /** Node's `SecureContext`, which nobody here looks into. */
+  readonly secure: { context: unknown };
+  readonly trust: Trust;
+  readonly pairs: readonly Identity[];
 }
 
 export interface Identity {

@@ -22,7 +22,8 @@ export interface Violation {
 
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
-const ANY_PURPOSE = "2.5.29.37.0";
+/** anyExtendedKeyUsage. */
+export const ANY_PURPOSE = "2.5.29.37.0";
 
 /**
  * What libvirt demands of the certificate at one end, one's own as well as the peer's: it is no CA, may sign, and serves
@@ -32,6 +33,12 @@ export function leafViolations(certificate: Certificate, role: TlsRole): Violati
   return [constraintsViolation(certificate), usageViolation(certificate), purposeViolation(certificate, role)].filter(
     (violation) => violation !== null,
   );
+}
+
+/** Whether the key may be used for this role by the letter: one without purposes may be used for all. */
+export function servesPurpose({ purposes }: Certificate, role: TlsRole): boolean {
+  const wanted = role === "server" ? SERVER_AUTH : CLIENT_AUTH;
+  return purposes === null || purposes.value.includes(wanted) || purposes.value.includes(ANY_PURPOSE);
 }
 
 function constraintsViolation({ subject, constraints }: Certificate): Violation | null {

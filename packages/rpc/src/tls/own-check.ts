@@ -99,11 +99,17 @@ function pairViolations({ chain, key }: OwnPair, trust: Trust, role: TlsRole, no
   }
   return found.some(({ fatal }) => fatal)
     ? found
-    : [...found, ...inFile(chain.file, chainViolation(leaf, intermediates, trust, now))];
+    : [...found, ...inFile(chain.file, chainViolation(leaf, intermediates, trust, role, now))];
 }
 
-function chainViolation(leaf: Certificate, between: readonly Certificate[], trust: Trust, now: Date): Violation[] {
-  const { problem } = verifyChain(leaf, between, trust, now);
+function chainViolation(
+  leaf: Certificate,
+  between: readonly Certificate[],
+  trust: Trust,
+  role: TlsRole,
+  now: Date,
+): Violation[] {
+  const { problem } = verifyChain(leaf, between, trust, role, now);
   if (problem === null) return [];
   const fix = "use a certificate that a CA in the CA file issued and has not revoked; append the CAs in between to it";
   return [{ rule: "chain", problem, fix, fatal: true }];

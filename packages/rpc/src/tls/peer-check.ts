@@ -1,8 +1,9 @@
 import { type Certificate, parseCertificate } from "./certificate.ts";
-import { MAX_CHAIN, type Trust, verifyChain } from "./chain.ts";
+import { isSelfIssued, MAX_CHAIN, type Trust, verifyChain } from "./chain.ts";
 import { hostProblem } from "./host-name.ts";
-import { leafViolations, type TlsRole } from "./leaf-rules.ts";
+import { ANY_PURPOSE, leafViolations, servesPurpose, type TlsRole } from "./leaf-rules.ts";
 import { isListed } from "./name-pattern.ts";
+import { printable } from "./printable.ts";
 
 /** What is demanded of the other end. */
 export interface PeerPolicy {
@@ -55,31 +56,55 @@ function judge(
   policy: PeerPolicy,
   now: Date,
 ): PeerFindings {
+  const walk = verifyChain(leaf, others, policy.trust, policy.role, now);
   const problem =
-    verifyChain(leaf, others, policy.trust, now).problem ??
-    verdictProblem(verdict) ??
+    (walk.chain === null ? walk.problem + withheld(walk.isLost && verdict === null) : null) ??
+    verdictProblem(verdict, walk.chain ?? [], policy.role) ??
     listProblem(leaf, policy) ??
     (policy.host === undefined ? null : hostProblem(leaf, policy.host));
   if (problem !== null) return refused(leaf, problem);
   const violations = leafViolations(leaf, policy.role);
   const fatal = violations.find((violation) => violation.fatal);
   if (fatal !== undefined) return refused(leaf, fatal.problem);
-  return { certificate: leaf, problem: null, warnings: violations.map((violation) => violation.problem) };
+  return { certificate: leaf, problem: null, warnings: violations.map((violation) => printable(violation.problem)) };
 }
 
 function refused(certificate: Certificate | null, problem: string): PeerFindings {
-  return { certificate, problem, warnings: [] };
+  return { certificate, problem: printable(problem), warnings: [] };
+}
+
+/** OpenSSL knows a way, so the client did send the CAs between. */
+function withheld(areBetween: boolean): string {
+  if (!areBetween) return "";
+  return (
+    `; Node ${process.version} does not hand on the CAs that clients send (nodejs/node#65579): append them to the CA ` +
+    "file, or use another version"
+  );
 }
 
 /**
- * Where OpenSSL is stricter than GnuTLS: it takes a key usage or purpose that is not critical as seriously as one that
- * is, and wants a chain to end at a root. Each is the last thing it found, and our own look at the chain found nothing,
- * so these alone do not count; the leaf's rules follow.
+ * What OpenSSL found last. Where it is stricter than GnuTLS, and the chain has what it then stumbles on, that verdict
+ * does not count: whatever else it may have found before, our own walk has looked at, and the leaf's rules follow.
  */
-const TOLERATED: ReadonlySet<string> = new Set(["INVALID_PURPOSE", "UNABLE_TO_GET_ISSUER_CERT"]);
+function verdictProblem(verdict: string | null, chain: readonly Certificate[], role: TlsRole): string | null {
+  if (verdict === null) return null;
+  const isExplained = EXPLANATIONS[verdict] ?? ((): boolean => false);
+  if (isExplained(chain, role)) return null;
+  // Node has no names for the newer half of OpenSSL's verdicts.
+  const hint = verdict === "UNSPECIFIED" ? ", as with names that a CA above it may not give (name constraints)" : "";
+  return `the certificate is not valid: OpenSSL says ${verdict}${hint}`;
+}
 
-function verdictProblem(verdict: string | null): string | null {
-  return verdict === null || TOLERATED.has(verdict) ? null : `the certificate is not valid: ${verdict}`;
+const EXPLANATIONS: Readonly<Record<string, (chain: readonly Certificate[], role: TlsRole) => boolean>> = {
+  // It takes a usage or purpose that is not critical as seriously as one that is, also in a trusted CA, and knows no "any".
+  INVALID_PURPOSE: (chain, role) => chain.some((certificate, depth) => isOddlyMeant(certificate, depth, role)),
+  // It wants a chain to end at a root; Node lets clients alone tell it otherwise.
+  UNABLE_TO_GET_ISSUER_CERT: (chain) => chain.slice(-1).some((anchor) => !isSelfIssued(anchor)),
+};
+
+function isOddlyMeant(certificate: Certificate, depth: number, role: TlsRole): boolean {
+  const signs = depth > 0 || certificate.usage === null || certificate.usage.value.digitalSignature;
+  return !signs || !servesPurpose(certificate, role) || certificate.purposes?.value.includes(ANY_PURPOSE) === true;
 }
 
 function listProblem({ subject }: Certificate, { allowedDn, role }: PeerPolicy): string | null {

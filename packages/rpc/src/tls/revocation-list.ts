@@ -1,10 +1,10 @@
-import { verify } from "node:crypto";
+import { constants, verify } from "node:crypto";
 import { AsnConvert } from "@peculiar/asn1-schema";
 import { CertificateList } from "@peculiar/asn1-x509";
 import { type Certificate, hex, nameKey } from "./certificate.ts";
 import { distinguishedName } from "./distinguished-name.ts";
 import { pemBytes } from "./pem.ts";
-import { signatureOf } from "./signature-algorithm.ts";
+import { signatureName, signatureOf } from "./signature-algorithm.ts";
 
 /** What a CA has taken back. */
 export interface RevocationList {
@@ -31,11 +31,12 @@ export function parseRevocationList(pem: string): RevocationList {
 }
 
 function isSignedBy(list: CertificateList, { x509 }: Certificate): boolean {
-  const algorithm = signatureOf(list.signatureAlgorithm.algorithm);
+  const algorithm = signatureOf(signatureName(list.signatureAlgorithm));
   if (algorithm === undefined || list.tbsCertListRaw === undefined) return false;
   try {
     const content = new Uint8Array(list.tbsCertListRaw);
-    return verify(algorithm.digest, content, x509.publicKey, new Uint8Array(list.signature));
+    const key = { key: x509.publicKey, ...(algorithm.pss && { padding: constants.RSA_PKCS1_PSS_PADDING }) };
+    return verify(algorithm.digest, content, key, new Uint8Array(list.signature));
   } catch {
     return false; // a key of another kind than the algorithm's
   }

@@ -35,10 +35,12 @@ export function contextOptions({ trust, pairs, priority }: TlsOptions): tls.Secu
 
 /** One context for all connections with the same credentials: to load keys and CAs takes as long as a third of a handshake. */
 export function loadedContext(options: TlsOptions): tls.SecureContext {
-  const key = options.priority ?? "";
-  const context = options.contexts.get(key) ?? tls.createSecureContext(contextOptions(options));
-  options.contexts.set(key, context);
-  return context;
+  const { contexts, trust, pairs, priority = "" } = options;
+  const known = contexts.get(priority);
+  if (known?.trust === trust && known.pairs === pairs) return known.secure;
+  const secure = tls.createSecureContext(contextOptions(options));
+  contexts.set(priority, { secure, trust, pairs });
+  return secure;
 }
 
 /** OpenSSL has one place per kind of key and would keep the last; libvirt takes the first that fits. */
@@ -58,16 +60,19 @@ export function evidenceOf(socket: tls.TLSSocket): PeerEvidence {
   return { certificates: peerCertificates(socket), verdict: verdict ?? null };
 }
 
-/** More is in no honest chain; the walk ends at a certificate that issued itself. */
+/** More is in no honest chain. */
 const MAX_SENT = 16;
 
+/**
+ * Not by `getPeerCertificate`, which takes every certificate apart: some versions of Node 24 crash where one sends a key
+ * on a curve that NIST has no name for.
+ */
 function peerCertificates(socket: tls.TLSSocket): Uint8Array[] {
   const found: Uint8Array[] = [];
-  let certificate: Partial<tls.DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
-  while (certificate?.raw !== undefined && found.length < MAX_SENT) {
+  let certificate = socket.getPeerX509Certificate();
+  while (certificate !== undefined && found.length < MAX_SENT) {
     found.push(new Uint8Array(certificate.raw));
-    const issuer: Partial<tls.DetailedPeerCertificate> | undefined = certificate.issuerCertificate;
-    certificate = issuer === certificate ? undefined : issuer;
+    certificate = certificate.issuerCertificate;
   }
   return found;
 }

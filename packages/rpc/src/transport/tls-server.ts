@@ -110,9 +110,21 @@ export class TlsAcceptor {
   }
 
   #handshakeOf(socket: tls.TLSSocket): Handshake | undefined {
-    // Node's link from a TLS socket to the one beneath, which no public name leads to.
-    const { _parent: beneath } = socket as { _parent?: net.Socket };
-    return beneath === undefined ? undefined : this.#shaking.get(beneath);
+    // Node's link from a TLS socket to the one beneath, which no public name leads to. Where there is none, both have
+    // the same two ends, but for UNIX sockets.
+    const { _parent: beneath } = socket as { _parent?: net.Socket | null };
+    const linked = beneath ? this.#shaking.get(beneath) : undefined;
+    if (linked !== undefined) return linked;
+    const { remotePort, remoteAddress, localAddress } = socket;
+    if (remotePort === undefined) return undefined;
+    for (const [other, handshake] of this.#shaking)
+      if (
+        other.remotePort === remotePort &&
+        other.remoteAddress === remoteAddress &&
+        other.localAddress === localAddress
+      )
+        return handshake;
+    return undefined;
   }
 }
 

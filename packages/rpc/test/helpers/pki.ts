@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
+import { constants, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
 import {
   AlgorithmIdentifier,
@@ -46,7 +46,17 @@ export interface Profile {
   readonly issuer?: Issued;
   readonly key?: "ec" | "rsa" | "ed25519";
   readonly rsaBits?: number;
-  readonly digest?: "sha256" | "sha1";
+  /** Of an `ec` key; P-256 unless given. */
+  readonly curve?: string;
+  /** The key of another certificate instead of one of its own. */
+  readonly like?: Issued;
+  readonly digest?: Digest;
+  /** RSA signs with the padding of PSS. */
+  readonly pss?: boolean;
+  /** Signs it instead of the issuer, in the issuer's name. */
+  readonly forger?: KeyObject;
+  /** Changes a bit of the signature. */
+  readonly spoilt?: boolean;
   /** Years. */
   readonly from?: number;
   readonly to?: number;
@@ -59,7 +69,11 @@ export interface Profile {
   readonly purposesCritical?: boolean;
   readonly dns?: readonly string[];
   readonly ip?: readonly string[];
+  /** Further extensions: OID, whether it is critical, content. */
+  readonly extra?: readonly (readonly [string, boolean, unknown])[];
 }
+
+type Digest = "sha256" | "sha1" | "md5";
 
 export interface Issued {
   readonly pem: string;
@@ -73,8 +87,9 @@ export interface Issued {
 export function issue(profile: Profile): Issued {
   const { publicKey, privateKey } = keyPair(profile);
   const name = nameOf(profile.name);
-  const signer = profile.issuer?.key ?? privateKey;
-  const algorithm = algorithmOf(signer, profile.digest ?? "sha256");
+  const signer = profile.forger ?? profile.issuer?.key ?? privateKey;
+  const { digest = "sha256", pss = false } = profile;
+  const algorithm = algorithmOf(signer, digest, pss);
   const tbs = new TBSCertificate({
     version: Version.v3,
     serialNumber: positive(randomBytes(12)),
@@ -85,7 +100,8 @@ export function issue(profile: Profile): Issued {
     subjectPublicKeyInfo: AsnConvert.parse(publicKey.export({ type: "spki", format: "der" }), SubjectPublicKeyInfo),
     extensions: extensionsOf(profile),
   });
-  const signatureValue = signed(AsnConvert.serialize(tbs), signer, profile.digest ?? "sha256");
+  const signatureValue = signed(AsnConvert.serialize(tbs), signer, digest, pss);
+  if (profile.spoilt === true) spoil(signatureValue);
   const der = AsnConvert.serialize(
     new Certificate({ tbsCertificate: tbs, signatureAlgorithm: algorithm, signatureValue }),
   );
@@ -141,23 +157,52 @@ export function nameOf(name: string | NameParts): Name {
   );
 }
 
-function keyPair({ key = "ec", rsaBits = 2048 }: Profile): { publicKey: KeyObject; privateKey: KeyObject } {
+function keyPair({ key = "ec", rsaBits = 2048, curve = "P-256", like }: Profile): {
+  publicKey: KeyObject;
+  privateKey: KeyObject;
+} {
+  if (like !== undefined) return { publicKey: createPublicKey(like.key), privateKey: like.key };
   if (key === "rsa") return generateKeyPairSync("rsa", { modulusLength: rsaBits });
-  return key === "ec" ? generateKeyPairSync("ec", { namedCurve: "P-256" }) : generateKeyPairSync("ed25519");
+  return key === "ec" ? generateKeyPairSync("ec", { namedCurve: curve }) : generateKeyPairSync("ed25519");
 }
 
-function algorithmOf(key: KeyObject, digest: "sha256" | "sha1"): AlgorithmIdentifier {
+const RSA_OIDS = {
+  md5: "1.2.840.113549.1.1.4",
+  sha1: "1.2.840.113549.1.1.5",
+  sha256: "1.2.840.113549.1.1.11",
+} as const;
+
+function algorithmOf(key: KeyObject, digest: Digest, pss = false): AlgorithmIdentifier {
   if (key.asymmetricKeyType === "ed25519") return new AlgorithmIdentifier({ algorithm: "1.3.101.112" });
   if (key.asymmetricKeyType === "ec") {
     return new AlgorithmIdentifier({ algorithm: digest === "sha1" ? "1.2.840.10045.4.1" : "1.2.840.10045.4.3.2" });
   }
-  const algorithm = digest === "sha1" ? "1.2.840.113549.1.1.5" : "1.2.840.113549.1.1.11";
-  return new AlgorithmIdentifier({ algorithm, parameters: null });
+  if (!pss) return new AlgorithmIdentifier({ algorithm: RSA_OIDS[digest], parameters: null });
+  const parameters = new Uint8Array(Buffer.from(PSS_PARAMETERS[digest], "hex")).buffer;
+  return new AlgorithmIdentifier({ algorithm: "1.2.840.113549.1.1.10", parameters });
 }
 
-function signed(content: ArrayBuffer, key: KeyObject, digest: string): ArrayBuffer {
-  const bytes = sign(key.asymmetricKeyType === "ed25519" ? null : digest, Buffer.from(content), key);
+/** DER: none for SHA-1 with a salt of 20 bytes; SHA-256 for content and mask with a salt of 32. */
+const PSS_PARAMETERS = {
+  md5: "3000",
+  sha1: "3000",
+  sha256:
+    "3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120",
+} as const;
+
+function signed(content: ArrayBuffer, key: KeyObject, digest: Digest, pss = false): ArrayBuffer {
+  const padding = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+  const bytes = sign(key.asymmetricKeyType === "ed25519" ? null : digest, Buffer.from(content), {
+    key,
+    ...(pss && padding),
+  });
   return new Uint8Array(bytes).buffer;
+}
+
+/** The last bit, which leaves its form intact. */
+function spoil(signature: ArrayBuffer): void {
+  const bytes = new Uint8Array(signature);
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
 }
 
 function extensionsOf(profile: Profile): Extensions {
@@ -177,6 +222,7 @@ function extensionsOf(profile: Profile): Extensions {
     ...ip.map((iPAddress) => new GeneralName({ iPAddress })),
   ];
   if (names.length > 0) add(id_ce_subjectAltName, false, new SubjectAlternativeName(names));
+  for (const [id, critical, content] of profile.extra ?? []) add(id, critical, content);
   return new Extensions(found);
 }
 

@@ -55,7 +55,7 @@ const cases: readonly Case[] = [
   {
     what: "a CA that may not sign, not critical",
     ca: { usage: digitalSignature, usageCritical: false },
-    expected: "warns key usage",
+    expected: "chain",
   },
   { what: "a CA without basic constraints", ca: { ca: null }, expected: "basic constraints" },
   { what: "a CA that says it is none", ca: { ca: false }, expected: "basic constraints" },

@@ -10,6 +10,7 @@ import { ConnectionError } from "../../src/util/connection-error.ts";
 import { Echo } from "../helpers/echo.ts";
 import { authority, CN, type Issued, issue, leaf, type NameParts, O, revoke, usages } from "../helpers/pki.ts";
 import { type FolderContents, fillFolder, pkiFolder } from "../helpers/pki-folder.ts";
+import { withholdsChains } from "../helpers/withheld-chains.ts";
 
 const ca = authority();
 const good: FolderContents = { ca: [ca], chain: [leaf(ca, "server")] };
@@ -108,6 +109,20 @@ describe("a session of two good ends", () => {
   });
 });
 
+describe("credentials that were used before", () => {
+  it("serve a copy with other certificates or other CAs as these say", async () => {
+    const { port, refusals } = await serve(good);
+    const own = await pkiFiles(await pkiFolder("client", visitor), "client");
+    const open = (tls: TlsClientOptions): Promise<Client> => connect({ host: "127.0.0.1", port }, { tls });
+    await (await open(own)).close();
+    await expect(open({ ...own, pairs: [] })).rejects.toThrow("we showed no certificate");
+    expect(refusals).toEqual(["the client sent no certificate"]);
+    const trust = { authorities: [], revocations: [] };
+    await expect(open({ ...own, trust })).rejects.toThrow("leads to no CA");
+    await (await open({ ...own })).close();
+  });
+});
+
 describe("chains", () => {
   it("of another CA are refused at either end", async () => {
     const other = authority({ name: "Other CA" });
@@ -125,7 +140,8 @@ describe("chains", () => {
     const first = authority({ name: "Level 1", issuer: ca });
     const second = authority({ name: "Level 2", issuer: ca });
     const servers = { ca: [ca], chain: [leaf(first, "server"), first] };
-    expect(await meet(servers, { ca: [ca], chain: [leaf(second, "client"), second] })).toEqual(accepted);
+    const expected = (await withholdsChains()) ? shunned(/nodejs\/node#65579/) : accepted;
+    expect(await meet(servers, { ca: [ca], chain: [leaf(second, "client"), second] })).toMatchObject(expected);
     expect(await meet({ ...good, ca: [ca, second] }, { ca: [ca], chain: [leaf(second, "client")] })).toEqual(accepted);
     expect(await meet({ ...good, ca: [second] }, { ca: [ca], chain: [leaf(second, "client")] })).toEqual(accepted);
     expect(await meet(good, { ca: [ca], chain: [leaf(second, "client")] })).toMatchObject(
