@@ -36,7 +36,8 @@ describeWithPeers(["libvirtd", "virsh"], "our client with a real libvirtd", () =
 
     it("takes a domain through its life and hears of each step", async () => {
       await using hypervisor = await Libvirt.open(settings[key]);
-      const events = await hypervisor.lifecycle({ signal: AbortSignal.timeout(20_000) });
+      const events = hypervisor.events({ kinds: ["domain-lifecycle"], signal: AbortSignal.timeout(20_000) });
+      await events.ready;
       const domain = await hypervisor.defineDomain(definition);
       const started = await domain.create();
       await domain.suspend();
@@ -46,9 +47,10 @@ describeWithPeers(["libvirtd", "virsh"], "our client with a real libvirtd", () =
       expect(await domain.isActive()).toBe(false);
       await domain.undefine();
       const heard: string[] = [];
-      for await (const { domain: which, event } of events) {
-        heard.push(`${which.name} ${event}`);
-        if (event === "undefined") break;
+      for await (const item of events) {
+        if (item.kind !== "domain-lifecycle") continue;
+        heard.push(`${item.domain.name} ${item.event}`);
+        if (item.event === "undefined") break;
       }
       expect(started.id).not.toBeNull();
       expect(heard).toEqual(
@@ -59,7 +61,8 @@ describeWithPeers(["libvirtd", "virsh"], "our client with a real libvirtd", () =
     it("hears only of the domain it asked about", async () => {
       await using hypervisor = await Libvirt.open(settings[key]);
       const test = await hypervisor.domainByName("test");
-      const events = await hypervisor.lifecycle({ domain: test, signal: AbortSignal.timeout(20_000) });
+      const events = hypervisor.events({ domain: test, signal: AbortSignal.timeout(20_000) });
+      await events.ready;
       const other = await hypervisor.createDomain(definition);
       await other.destroy();
       await test.suspend();
@@ -153,7 +156,8 @@ describeWithPeers(["libvirtd", "virsh"], "a libvirtd that is killed", () => {
   it("ends every call, and the events, with an error that says so", async () => {
     const victim = await libvirtdWith("victim", []);
     await using hypervisor = await Libvirt.open(victim.unixUri);
-    const events = await hypervisor.lifecycle();
+    const events = hypervisor.events({ kinds: ["domain-lifecycle"] });
+    await events.ready;
     const calls = Array.from({ length: 2000 }, () => hypervisor.hostname());
     await calls[20];
     process.kill(victim.pid, "SIGKILL");

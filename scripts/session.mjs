@@ -17,7 +17,8 @@ export async function look(hypervisor) {
 
 /** Defines, starts, suspends, resumes and destroys a domain, and shows each event as it comes. */
 export async function changeDomain(hypervisor) {
-  const events = await hypervisor.lifecycle({ signal: AbortSignal.timeout(30_000) });
+  const events = hypervisor.events({ kinds: ["domain-lifecycle"], signal: AbortSignal.timeout(30_000) });
+  await events.ready;
   const domain = await hypervisor.defineDomain(definition);
   await step("define", events, "defined", () => undefined);
   await step("start", events, "started", () => domain.create());
@@ -44,7 +45,7 @@ async function step(verb, events, expected, action) {
   for (;;) {
     const { value } = await events.next();
     if (value === undefined) throw new Error(`the events ended before ${expected} came`);
-    console.log(`${verb.padEnd(8)} → event: ${value.domain.name} ${value.event} (detail ${value.detail})`);
+    console.log(`${verb.padEnd(8)} → event: ${value.domain.name} ${value.event} (${value.detail})`);
     if (value.event === expected) return;
   }
 }

@@ -10,9 +10,22 @@ export {
   type StartOptions,
   type XmlOptions,
 } from "./domain.ts";
+export type {
+  EventBodies,
+  EventKind,
+  EventOf,
+  GraphicsAddress,
+  LaggedItem,
+  LibvirtEvent,
+  NetworkName,
+  NodeDeviceName,
+  ResyncItem,
+  SecretName,
+} from "./events/event.ts";
+export type { EventGroup, EventItem, Events, EventsOptions, KindsOf } from "./events/subscription.ts";
+export { type AttachOptions, Subscriptions } from "./events/subscriptions.ts";
 export type { HostInfo } from "./host-info.ts";
-export { type DomainFilter, Libvirt, type LifecycleOptions, type OpenOptions } from "./libvirt.ts";
-export type { LifecycleEvent, LifecycleEvents, LifecycleName } from "./lifecycle.ts";
+export { type DomainFilter, Libvirt, type OpenOptions } from "./libvirt.ts";
 export { type PoolInfo, StoragePool } from "./storage-pool.ts";
 export type { TransferProgress } from "./transfer-meter.ts";
 export { readTypedParams, type TypedKind, type TypedValue, typedParam } from "./typed-params.ts";

@@ -5,17 +5,18 @@ import {
   type ConnectOptions,
   connect,
   ErrorCode,
-  type EventOptions,
   type KeepaliveOptions,
   type ProgramClient,
   RpcError,
 } from "virnet";
 import { Domain, type StartOptions, startFlags } from "./domain.ts";
+import type { EventKind } from "./events/event.ts";
+import type { EventGroup, Events, EventsOptions, KindsOf } from "./events/subscription.ts";
+import { Subscriptions } from "./events/subscriptions.ts";
 import { Lxc, type LxcProcedures } from "./gen/lxc.ts";
 import { Qemu, type QemuProcedures } from "./gen/qemu.ts";
 import { Remote, RemoteAuthType, type RemoteProcedures } from "./gen/remote.ts";
 import { type HostInfo, hostInfo } from "./host-info.ts";
-import { LifecycleEvents } from "./lifecycle.ts";
 import { StoragePool } from "./storage-pool.ts";
 import { parseUri, type Target } from "./uri.ts";
 import { parseUuid } from "./uuid.ts";
@@ -33,11 +34,6 @@ export interface OpenOptions {
 export interface DomainFilter extends CallOptions {
   /** Only those that run, or only those that don't; both unless given. */
   readonly active?: boolean;
-}
-
-export interface LifecycleOptions extends EventOptions {
-  /** Only this domain's events. */
-  readonly domain?: Domain;
 }
 
 /** virDrvFeature numbers that libvirt's own client asks for when it opens (libvirt-rpc §2.22). */
@@ -63,10 +59,15 @@ export class Libvirt implements AsyncDisposable {
   /** The remote program: every procedure of libvirt's API. */
   readonly remote: ProgramClient<RemoteProcedures>;
 
-  private constructor(client: Client, uri: string) {
+  readonly #subscriptions: Subscriptions;
+
+  private constructor(client: Client, { uri, callbacks }: Opened) {
     this.client = client;
     this.uri = uri;
     this.remote = client.program(Remote);
+    this.#subscriptions = new Subscriptions(this.remote);
+    void this.#subscriptions.attach(client, { callbacks });
+    void client.closed.then((error) => this.#subscriptions.end(error.reason === "closed" ? undefined : error));
   }
 
   /**
@@ -172,11 +173,14 @@ export class Libvirt implements AsyncDisposable {
   }
 
   /**
-   * Starts, stops and other changes of domains, from the moment this resolves at the latest. Leaving the loop takes the
-   * registration back.
+   * Events of the kinds asked for, as one stream of items told apart by `kind`; registered at the server at once, and
+   * deregistered when the loop is left. Await its `ready` before causing what it should not miss. Throws `TypeError` and
+   * `RangeError` for options that make no sense.
    */
-  lifecycle(options: LifecycleOptions = {}): Promise<LifecycleEvents> {
-    return LifecycleEvents.register(this.client, this.remote, options.domain?.reference ?? null, options);
+  events<const Name extends EventKind | EventGroup = Exclude<EventKind, "qemu-monitor">>(
+    options: EventsOptions<Name> = {},
+  ): Events<KindsOf<Name>> {
+    return this.#subscriptions.subscribe(options);
   }
 
   /** Says goodbye and closes; calls in flight reject. A connection that has gone is no error. */
@@ -198,8 +202,15 @@ async function tlsOf({ tls }: Target): Promise<Pick<ConnectOptions, "tls">> {
   return { tls: { ...(await pkiFiles(pkipath, "client", { sanity })), verify, priority } };
 }
 
-/** libvirt's own order of calls (libvirt-rpc §2.22). Gives the URI that the server opened. */
-async function openHypervisor(client: Client, name: string, readonly: boolean, options: OpenOptions): Promise<string> {
+interface Opened {
+  /** What the server has opened. */
+  readonly uri: string;
+  /** Does it know callback ids? */
+  readonly callbacks: boolean;
+}
+
+/** libvirt's own order of calls (libvirt-rpc §2.22). */
+async function openHypervisor(client: Client, name: string, readonly: boolean, options: OpenOptions): Promise<Opened> {
   const remote = client.program(Remote);
   await refuseAuthentication(client, options);
   const { supported } = await remote.connectSupportsFeature({ feature: FEATURE_KEEPALIVE }, options);
@@ -207,9 +218,9 @@ async function openHypervisor(client: Client, name: string, readonly: boolean, o
   if (supported !== 0 && keepalive !== false) client.startKeepalive(keepalive);
   await remote.connectOpen({ name, flags: readonly ? OPEN_READONLY : 0 }, options);
   const uri = name === "" ? (await remote.connectGetUri(undefined, options)).uri : name;
-  await remote.connectSupportsFeature({ feature: FEATURE_EVENT_CALLBACK }, options);
+  const callbacks = await remote.connectSupportsFeature({ feature: FEATURE_EVENT_CALLBACK }, options);
   await remote.connectSupportsFeature({ feature: FEATURE_CLOSE_CALLBACK }, options);
-  return uri;
+  return { uri, callbacks: callbacks.supported !== 0 };
 }
 
 /** A server that does not know the question, and one that lists nothing, wants no authentication (libvirt-rpc §2.5). */

@@ -4,11 +4,10 @@ import { join } from "node:path";
 import { ConnectionError, RpcError } from "virnet";
 import { type Handlers, Server } from "virnet/server";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Remote, RemoteDomainEventCallbackLifecycle, type RemoteProcedures } from "../src/gen/remote.ts";
+import { Remote, type RemoteProcedures } from "../src/gen/remote.ts";
 import { Libvirt } from "../src/libvirt.ts";
 
 const dom = { name: "web1", uuid: new Uint8Array(16).fill(0x11), id: 4 };
-const other = { ...dom, name: "db1" };
 
 /** What the client asked, in order. */
 const asked: string[] = [];
@@ -83,39 +82,6 @@ describe("opening", () => {
   });
 });
 
-describe("lifecycle events", () => {
-  it("belong to their registration, even when they overtake its reply", async () => {
-    const uri = await serve({
-      ...opening,
-      connectDomainEventCallbackRegisterAny(_, { client }) {
-        emit(client, 8, other);
-        emit(client, 7, dom);
-        return { callbackID: 7 };
-      },
-      connectDomainEventCallbackDeregisterAny({ callbackID }) {
-        asked.push(`deregister ${callbackID}`);
-      },
-    });
-    await using hypervisor = await Libvirt.open(uri);
-    for await (const { domain, event, detail } of await hypervisor.lifecycle()) {
-      expect({ name: domain.name, event, detail }).toEqual({ name: "web1", event: "started", detail: 0 });
-      break;
-    }
-    expect(asked.at(-1)).toBe("deregister 7");
-  });
-
-  it("reject, and listen no more, when the server does not register", async () => {
-    const uri = await serve({
-      ...opening,
-      connectDomainEventCallbackRegisterAny() {
-        throw new RpcError("no");
-      },
-    });
-    await using hypervisor = await Libvirt.open(uri);
-    await expect(hypervisor.lifecycle()).rejects.toThrow("no");
-  });
-});
-
 describe("a domain", () => {
   it("is named by its text UUID and has an id only while it runs", async () => {
     await using hypervisor = await Libvirt.open(await serve(opening));
@@ -152,8 +118,4 @@ async function serve(handlers: Handlers<RemoteProcedures>): Promise<string> {
   const path = join(folder, "sock");
   await server.listen({ path });
   return `test+unix:///default?socket=${path}`;
-}
-
-function emit(client: { emit: Server["broadcast"] }, callbackID: number, which: typeof dom): void {
-  client.emit(RemoteDomainEventCallbackLifecycle, { callbackID, msg: { dom: which, event: 2, detail: 0 } });
 }

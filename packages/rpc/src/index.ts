@@ -1,5 +1,5 @@
 export { Client, type ClientOptions } from "./client/client.ts";
-export type { EventOptions, EventStream } from "./client/event-hub.ts";
+export { type EventListener, type EventOptions, type EventStream, Lagged } from "./client/event-hub.ts";
 export {
   type ClientCall,
   type ClientInterceptor,
@@ -32,6 +32,7 @@ export {
 } from "./transport/address.ts";
 export type { TlsClientOptions } from "./transport/tls-client.ts";
 export type { Transport, TransportEvents } from "./transport/transport.ts";
+export { AsyncQueue, type AsyncQueueOptions, type OverflowPolicy } from "./util/async-queue.ts";
 export {
   type CloseReason,
   ConnectionError,

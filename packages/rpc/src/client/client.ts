@@ -19,7 +19,7 @@ import { channel, operationChannel } from "../util/diagnostics.ts";
 import { nothing } from "../util/nothing.ts";
 import { decodeXdr } from "../xdr/type.ts";
 import { CallGate } from "./call-gate.ts";
-import { EventHub, type EventOptions, type EventStream } from "./event-hub.ts";
+import { EventHub, type EventListener, type EventOptions, type EventStream, type Lagged } from "./event-hub.ts";
 import type { ClientCall, ClientInterceptor, SendCall } from "./interceptor.ts";
 import { type ClientLimits, clientLimits } from "./limits.ts";
 import { type PendingCall, PendingCalls } from "./pending-calls.ts";
@@ -65,7 +65,7 @@ export class Client {
   readonly #aborts = new AbortHub();
   readonly #gate = new CallGate(() => this.#isFull(), this.#aborts);
   readonly #send: SendCall;
-  readonly #events = new EventHub();
+  readonly #events = new EventHub((change) => this.weigh(change));
   readonly #programs = new Map<Program<object>, unknown>();
   readonly #onClosed: (error: ConnectionError) => void;
   #end: ConnectionError | undefined;
@@ -136,6 +136,11 @@ export class Client {
     return this.#calls.late;
   }
 
+  /** Events that came and nobody listened for: of kinds that are not known here, or ended just now. They were dropped. */
+  get unheardEvents(): number {
+    return this.#events.unheard;
+  }
+
   /** The procedures of a program as methods; the same object each time. */
   program<P extends object>(program: Program<P>): ProgramClient<P> {
     const known = this.#programs.get(program);
@@ -167,10 +172,28 @@ export class Client {
   }
 
   /** Events of one kind, kept from now on and not from the first `next()`. */
+  events<T>(type: EventType<T>, options: EventOptions & { readonly overflow: "dropOldest" }): EventStream<T | Lagged>;
+  events<T>(type: EventType<T>, options?: EventOptions): EventStream<T>;
   events<T>(type: EventType<T>, options: EventOptions = {}): EventStream<T> {
     const queue = this.#events.subscribe(type, options);
     if (this.#end !== undefined) queue.end(this.#end);
     return queue;
+  }
+
+  /**
+   * Has `listener` called for each event of one kind, at the moment it comes: what else came with it waits meanwhile. For
+   * those who queue events in a way of their own; others want `events`. Returns what ends it.
+   */
+  listen<T>(type: EventType<T>, listener: EventListener<T>): () => void {
+    return this.#events.listen(type, listener);
+  }
+
+  /**
+   * So many bytes more (less, when negative) of what was listened to wait for a reader who must not miss any: with too many
+   * the connection is read no further, as with data of streams.
+   */
+  weigh(change: number): void {
+    if (change !== 0) this.#streams.intake.changed(change);
   }
 
   /**

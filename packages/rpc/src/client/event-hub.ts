@@ -7,12 +7,28 @@ import { decodeXdr } from "../xdr/type.ts";
 
 /** How events wait for a reader who is late. */
 export interface EventOptions {
-  /** Events kept; 1024 unless given. */
+  /** Events kept; 1024 unless given, and never more than 16 MiB of them. */
   readonly limit?: number;
-  /** What happens to the next one: `error` (the default) ends the iteration with a `RangeError`, `dropOldest` counts on. */
+  /**
+   * What happens when there are more:
+   * - `error`, the default: the iteration ends with a `RangeError` after those that are kept;
+   * - `dropOldest`: the oldest go, and in their place comes a {@link Lagged} that says how many;
+   * - `block`: nothing is lost, and the connection is read no further until the reader has caught up, so replies and data
+   *   of streams behind the events wait with them. While calls or readers of streams wait, reading goes on until sixteen
+   *   times as many events are kept.
+   */
   readonly overflow?: OverflowPolicy;
   /** Ends the iteration with its reason. */
   readonly signal?: AbortSignal;
+}
+
+/** So many events were thrown away, where this item stands: see `dropOldest`. */
+export class Lagged {
+  readonly lost: number;
+
+  constructor(lost: number) {
+    this.lost = lost;
+  }
 }
 
 /** Payloads of one kind of event, from the moment of the call on. Leaving the loop unsubscribes. */
@@ -21,58 +37,100 @@ export interface EventStream<T> extends AsyncIterableIterator<T, undefined>, Asy
   readonly dropped: number;
 }
 
-interface Subscriber {
-  readonly type: EventType<unknown>;
-  readonly queue: AsyncQueue<unknown>;
+/** Is called for each event of one kind. It must not throw. */
+export interface EventListener<T> {
+  /** `size` is that of the message, in bytes. */
+  event(payload: T, size: number): void;
+  /** An event whose payload could not be decoded. */
+  broken(error: unknown): void;
+  /** No more events will come; with the error by which the connection ended, unless it was closed on purpose. */
+  ended(error: unknown): void;
 }
+
+interface Entry {
+  readonly type: EventType<unknown>;
+  readonly listener: EventListener<unknown>;
+}
+
+/** Bytes that a subscriber's events may wait in. */
+const MOST_BYTES = 16_777_216;
 
 /** The events of one connection and who listens to them. */
 export class EventHub {
-  readonly #subscribers = new Map<string, Set<Subscriber>>();
+  /** By number, as most programs' events differ in that already. */
+  readonly #entries = new Map<number, Set<Entry>>();
+  readonly #weigh: (change: number) => void;
+  #unheard = 0;
+
+  /** `weigh` is told how many bytes more or fewer wait for readers that may hold up the connection. */
+  constructor(weigh: (change: number) => void) {
+    this.#weigh = weigh;
+  }
+
+  /** Events that nobody listened for, and that were dropped. */
+  get unheard(): number {
+    return this.#unheard;
+  }
+
+  /** Returns what ends it. */
+  listen<T>(type: EventType<T>, listener: EventListener<T>): () => void {
+    // What comes has been decoded by the type's own codec, so it is a T.
+    const entry = { type, listener: listener as EventListener<unknown> };
+    const { number } = type;
+    this.#entries.set(number, (this.#entries.get(number) ?? new Set()).add(entry));
+    return () => this.#remove(number, entry);
+  }
 
   subscribe<T>(type: EventType<T>, options: EventOptions): AsyncQueue<T> {
-    const key = keyOf(type.program.number, type.program.version, type.number);
     let off = nothing;
+    let offSignal = nothing;
     const queue = new AsyncQueue<T>({
       limit: options.limit ?? 1024,
+      bytes: MOST_BYTES,
       overflow: options.overflow ?? "error",
+      // Whoever asks for `dropOldest` is given a queue of both.
+      lagged: (lost) => new Lagged(lost) as T,
       onEnd: () => {
         off();
-        this.#remove(key, subscriber);
+        offSignal();
       },
     });
-    const subscriber: Subscriber = { type, queue: queue as AsyncQueue<unknown> };
-    const all = this.#subscribers.get(key) ?? new Set();
-    this.#subscribers.set(key, all.add(subscriber));
-    off = onAbort(options.signal, (reason) => queue.end(reason));
+    queue.carry(this.#weigh);
+    off = this.listen(type, {
+      event: (payload, size) => queue.push(payload, size),
+      broken: (error) => queue.end(error),
+      ended: (error) => queue.end(error),
+    });
+    offSignal = onAbort(options.signal, (reason) => queue.end(reason));
     return queue;
   }
 
-  /** Hands an event to those who listen; each gets a payload of its own. One whose payload is broken is ignored, as libvirt does. */
+  /** Hands an event to those who listen; each gets a payload of its own. */
   take(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
-    const all = this.#subscribers.get(keyOf(header.program, header.version, header.procedure));
-    if (all === undefined) return;
-    for (const { type, queue } of all) {
+    let heard = false;
+    for (const { type, listener } of this.#entries.get(header.procedure) ?? nobody) {
+      const { program, name, payload } = type;
+      if (program.number !== header.program || program.version !== header.version) continue;
+      heard = true;
       try {
-        queue.push(decodeXdr(type.payload, bytes, type.name, start, end));
+        listener.event(decodeXdr(payload, bytes, name, start, end), end - start);
       } catch (error) {
-        queue.end(error);
+        listener.broken(error);
       }
     }
+    if (!heard) this.#unheard++;
   }
 
   /** Ends every subscription: with `error`, or quietly. */
   endAll(error: unknown): void {
-    for (const all of this.#subscribers.values()) for (const { queue } of all) queue.end(error);
+    for (const entries of this.#entries.values()) for (const { listener } of entries) listener.ended(error);
   }
 
-  #remove(key: string, subscriber: Subscriber): void {
-    const all = this.#subscribers.get(key);
-    all?.delete(subscriber);
-    if (all?.size === 0) this.#subscribers.delete(key);
+  #remove(number: number, entry: Entry): void {
+    const entries = this.#entries.get(number);
+    entries?.delete(entry);
+    if (entries?.size === 0) this.#entries.delete(number);
   }
 }
 
-function keyOf(program: number, version: number, procedure: number): string {
-  return `${program}.${version}.${procedure}`;
-}
+const nobody: ReadonlySet<Entry> = new Set();
