@@ -62,6 +62,7 @@ export interface Profile {
   readonly to?: number;
   /** `null` leaves the extension out. */
   readonly ca?: boolean | null;
+  readonly caCritical?: boolean;
   readonly pathLength?: number;
   readonly usage?: number | null;
   readonly usageCritical?: boolean;
@@ -213,7 +214,7 @@ function extensionsOf(profile: Profile): Extensions {
   };
   if (ca !== null) {
     const bounded = pathLength === undefined ? {} : { pathLenConstraint: pathLength };
-    add(id_ce_basicConstraints, true, new BasicConstraints({ cA: ca, ...bounded }));
+    add(id_ce_basicConstraints, profile.caCritical ?? true, new BasicConstraints({ cA: ca, ...bounded }));
   }
   if (usage !== null) add(id_ce_keyUsage, profile.usageCritical ?? false, new KeyUsage(usage));
   if (purposes !== null) add(id_ce_extKeyUsage, profile.purposesCritical ?? false, new ExtendedKeyUsage([...purposes]));

@@ -1,8 +1,7 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.ts";
 import { connect } from "../../src/connect.ts";
 import { Server } from "../../src/server/server.ts";
-import type { ServerClient } from "../../src/server/server-client.ts";
 import { pkiFiles } from "../../src/tls/credentials.ts";
 import type { TlsClientOptions } from "../../src/transport/tls-client.ts";
 import type { TlsServerOptions } from "../../src/transport/tls-server.ts";
@@ -10,45 +9,12 @@ import { ConnectionError } from "../../src/util/connection-error.ts";
 import { Echo } from "../helpers/echo.ts";
 import { authority, CN, type Issued, issue, leaf, type NameParts, O, revoke, usages } from "../helpers/pki.ts";
 import { type FolderContents, fillFolder, pkiFolder } from "../helpers/pki-folder.ts";
+import { serve, visit } from "../helpers/tls-ends.ts";
 import { withholdsChains } from "../helpers/withheld-chains.ts";
 
 const ca = authority();
 const good: FolderContents = { ca: [ca], chain: [leaf(ca, "server")] };
 const visitor: FolderContents = { ca: [ca], chain: [leaf(ca, "client")] };
-
-interface Service {
-  readonly server: Server;
-  readonly folder: string;
-  readonly port: number;
-  /** Why clients were turned away. */
-  readonly refusals: string[];
-  readonly callers: ServerClient[];
-}
-
-async function serve(contents: FolderContents, options: Partial<TlsServerOptions> = {}): Promise<Service> {
-  const folder = await pkiFolder("server", contents);
-  const refusals: string[] = [];
-  const callers: ServerClient[] = [];
-  const server = new Server({ name: "tls" }).add(Echo, {
-    say({ text }, { client }) {
-      callers.push(client);
-      return { lines: [text] };
-    },
-  });
-  onTestFinished(() => server.close());
-  const credentials = await pkiFiles(folder, "server", { sanity: false });
-  const onRefused = ({ message }: ConnectionError): void => void refusals.push(message.replace(/^\S+: /, ""));
-  const tls = { ...credentials, handshakeMs: 2000, onRefused, ...options };
-  const { port = 0 } = await server.listen({ host: "127.0.0.1", port: 0 }, { tls });
-  return { server, folder, port, refusals, callers };
-}
-
-async function visit(port: number, contents: FolderContents, options: Partial<TlsClientOptions> = {}): Promise<Client> {
-  const credentials = await pkiFiles(await pkiFolder("client", contents), "client", { sanity: false });
-  const client = await connect({ host: "127.0.0.1", port }, { tls: { ...credentials, ...options } });
-  onTestFinished(() => client.close());
-  return client;
-}
 
 /** What each end makes of the other: the client's error, and the server's. */
 async function meet(
