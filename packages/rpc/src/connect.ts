@@ -1,5 +1,7 @@
 import { Client, type ClientOptions } from "./client/client.ts";
 import { clientLimits } from "./client/limits.ts";
+import { Session } from "./client/session.ts";
+import type { ReconnectOptions, SessionOptions } from "./client/session-options.ts";
 import { keepaliveWith } from "./connection/keepalive.ts";
 import type { BrowseOptions } from "./mdns/browse.ts";
 import type { FoundService } from "./mdns/service.ts";
@@ -32,6 +34,14 @@ export interface ConnectOptions extends ClientOptions {
   readonly tls?: TlsClientOptions;
 }
 
+export interface SessionConnectOptions
+  extends ConnectOptions,
+    Omit<SessionOptions, "connect" | keyof ReconnectOptions> {
+  /** Ends the session with its reason. */
+  readonly signal?: AbortSignal;
+  readonly reconnect?: ReconnectOptions;
+}
+
 /** `tracing:virnet:client:connect:*`, with `{ address }` as the context. */
 const connectChannel = operationChannel("virnet:client:connect");
 
@@ -42,6 +52,22 @@ const connectChannel = operationChannel("virnet:client:connect");
 export function connect(address: Address, options: ConnectOptions = {}): Promise<Client> {
   if (!connectChannel.hasSubscribers) return open(address, options);
   return connectChannel.tracePromise(() => open(address, options), { address });
+}
+
+/**
+ * A session with the server at `address`: it connects now, and again whenever the connection goes. Wait for it with
+ * `opened`, or just call. Throws `RangeError` for options that can't be.
+ */
+export function session(address: Address, { reconnect, signal, ...options }: SessionConnectOptions = {}): Session {
+  const { authenticate, open: opening, leave, ...rest } = options;
+  return new Session({
+    ...reconnect,
+    ...(signal && { signal }),
+    ...(authenticate && { authenticate }),
+    ...(opening && { open: opening }),
+    ...(leave && { leave }),
+    connect: (attempt) => connect(address, { ...rest, signal: attempt }),
+  });
 }
 
 async function open(address: Address, given: ConnectOptions): Promise<Client> {

@@ -1,5 +1,7 @@
+export type { BackoffOptions } from "./client/backoff.ts";
 export { Client, type ClientOptions } from "./client/client.ts";
 export { type EventListener, type EventOptions, type EventStream, Lagged } from "./client/event-hub.ts";
+export { isIncurable } from "./client/incurable.ts";
 export {
   type ClientCall,
   type ClientInterceptor,
@@ -10,9 +12,21 @@ export {
 } from "./client/interceptor.ts";
 export type { ClientLimits } from "./client/limits.ts";
 export type { CallOptions, ProgramClient, StreamOptions, StreamResult } from "./client/program-client.ts";
-export { type Address, type ConnectOptions, connect, type MdnsAddress, type TransportAddress } from "./connect.ts";
+export { Session } from "./client/session.ts";
+export type { ReconnectOptions, SessionLimits, SessionOptions, SessionStep } from "./client/session-options.ts";
+export type { SessionState, SessionStateName } from "./client/session-state.ts";
+export {
+  type Address,
+  type ConnectOptions,
+  connect,
+  type MdnsAddress,
+  type SessionConnectOptions,
+  session,
+  type TransportAddress,
+} from "./connect.ts";
 export type { KeepaliveOptions } from "./connection/keepalive.ts";
 export type { EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";
+export { readsOnly } from "./program/reads-only.ts";
 export { ErrorCode, ErrorDomain, ErrorLevel } from "./protocol/error-code.ts";
 export { defaultLimits, type ProtocolLimits } from "./protocol/limits.ts";
 export { RpcError, type RpcErrorDetail } from "./protocol/rpc-error.ts";
@@ -39,4 +53,5 @@ export {
   type ConnectionErrorOptions,
   type Delivery,
 } from "./util/connection-error.ts";
+export { Turns } from "./util/turns.ts";
 export { XdrError } from "./xdr/error.ts";

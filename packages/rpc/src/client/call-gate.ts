@@ -28,15 +28,24 @@ export class CallGate {
     return this.#waiting.size === 0 && !this.#isFull();
   }
 
-  /** Runs `start` once there is room, or `refuse` with the signal's reason if that comes first. */
-  wait(start: () => void, refuse: (reason: unknown) => void, signal: AbortSignal | undefined): void {
+  /**
+   * Runs `start` once there is room, or `refuse` with the signal's reason if that comes first. Returns what makes the call
+   * leave, refused with a reason.
+   */
+  wait(
+    start: () => void,
+    refuse: (reason: unknown) => void,
+    signal: AbortSignal | undefined,
+  ): (reason: unknown) => void {
     const leave = (reason: unknown): void => {
-      this.#waiting.delete(waiting);
+      if (!this.#waiting.delete(waiting)) return;
+      off();
       refuse(reason);
     };
     const off = signal === undefined ? nothing : this.#aborts.on(signal, leave);
     const waiting: Waiting = { start, refuse, off };
     this.#waiting.add(waiting);
+    return leave;
   }
 
   /** There may be room: lets in as many as find some. */

@@ -1,5 +1,5 @@
 import type { AnyProcedure, Program } from "../program/program.ts";
-import { onAbort } from "../util/signals.ts";
+import { sleep } from "../util/sleep.ts";
 
 /** One call on its way out, as interceptors see it. */
 export interface ClientCall {
@@ -49,18 +49,4 @@ export function retry({ when, attempts = 3, delay = 100 }: RetryOptions): Client
       await sleep(delay * 2 ** (attempt - 1), call.signal);
     }
   };
-}
-
-/** Resolves after `ms` milliseconds; rejects with the signal's reason if that comes first. */
-function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      off();
-      resolve();
-    }, ms);
-    const off = onAbort(signal, (reason) => {
-      clearTimeout(timer);
-      reject(reason);
-    });
-  });
 }

@@ -5,6 +5,11 @@ import type { RpcStream } from "../stream/rpc-stream.ts";
 export interface CallOptions {
   /** Rejects the call with its reason; the peer goes on, for the protocol has no cancel, and its late reply is dropped. */
   readonly signal?: AbortSignal;
+  /**
+   * Of a session's calls: when the connection goes, sends the call again over the next one if that can do no harm, three
+   * times in all. It can't where the call was not sent, and where the procedure is safe to run twice.
+   */
+  readonly retry?: "safe";
 }
 
 /** What may be said about a call that opens a stream. */

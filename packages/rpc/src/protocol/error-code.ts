@@ -2,12 +2,16 @@
 export const ErrorCode = {
   INTERNAL_ERROR: 1,
   NO_SUPPORT: 3,
+  NO_CONNECT: 5,
   INVALID_ARG: 8,
   OPERATION_FAILED: 9,
   OPERATION_DENIED: 29,
   RPC: 39,
   AUTH_FAILED: 45,
   OPERATION_INVALID: 55,
+  AUTH_CANCELLED: 79,
+  ACCESS_DENIED: 88,
+  AUTH_UNAVAILABLE: 94,
 } as const;
 
 /** The parts of libvirt that the RPC layer speaks for or listens to (libvirt-rpc §4). */

@@ -1,0 +1,62 @@
+import { Client, type ClientOptions } from "../../src/client/client.ts";
+import { Server } from "../../src/server/server.ts";
+import { memoryPair } from "../../src/transport/memory.ts";
+import type { Transport } from "../../src/transport/transport.ts";
+import { ConnectionError } from "../../src/util/connection-error.ts";
+import { Echo } from "./echo.ts";
+
+/** A server in memory that dies and comes back as a test wants it. */
+export class Host {
+  /** Connections asked for so far. */
+  asked = 0;
+  /** What `say` was called with so far. */
+  readonly said: string[] = [];
+  /** Set to have connections refused with it. */
+  refusal: Error | undefined;
+  /** How clients are made. */
+  options: ClientOptions = {};
+  readonly #far = new Set<Transport>();
+  readonly #server = new Server({ name: "host" }).add(Echo, {
+    say: ({ text, repeat }) => {
+      this.said.push(text);
+      return { lines: Array<string>(repeat).fill(text) };
+    },
+    wait: ({ text }) => {
+      this.said.push(text);
+      return new Promise(() => {}); // for ever, as nothing but the end of the connection ends it
+    },
+    watch: () => {},
+  });
+
+  /** Bound, so that it can be a session's `connect`. */
+  readonly connect = async (signal?: AbortSignal): Promise<Client> => {
+    signal?.throwIfAborted();
+    this.asked++;
+    if (this.refusal !== undefined) throw this.refusal;
+    const [near, far] = memoryPair();
+    this.#far.add(far);
+    this.#server.accept(far);
+    return new Client(near, this.options);
+  };
+
+  /** Connections that the server has. */
+  get clients(): number {
+    return [...this.#server.clients].length;
+  }
+
+  /** Every connection breaks; new ones are taken. */
+  drop(): void {
+    for (const far of this.#far) far.destroy(new ConnectionError("the host dropped it", "closed"));
+    this.#far.clear();
+  }
+
+  /** Every connection breaks, and no new one is taken until `back`. */
+  die(): void {
+    this.refusal = new ConnectionError("nobody listens there", "error");
+    this.drop();
+  }
+
+  back(): void {
+    this.refusal = undefined;
+  }
+}
