@@ -85,7 +85,10 @@ export class Connection implements Watched {
     return this.#queue.position;
   }
 
-  /** What ends beyond this position never got to the system as a whole. Known once the connection has closed. */
+  /**
+   * What ends beyond this position never got to the system as a whole. Known once the connection has closed. A security
+   * layer only adds bytes, so with one more seems given than was.
+   */
   get given(): number {
     const { flushed } = this.#queue;
     return Math.min(flushed, this.#transport.given ?? flushed);
