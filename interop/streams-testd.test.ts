@@ -114,6 +114,19 @@ describeWithPeers(["virsh"], "real virsh transfers volumes of our stand-in", () 
     expect(shown).toContain("exiz\b \bt");
   });
 
+  it("of which the allocation grows with what was written", async () => {
+    await using hypervisor = await Libvirt.open(uri);
+    const pool = await hypervisor.pool("default-pool");
+    const definition = "<volume><name>grows</name><capacity unit='MiB'>9</capacity><allocation>0</allocation></volume>";
+    const volume = await pool.createVolume(definition);
+    expect((await volume.info()).allocation).toBe(0n);
+    await volume.upload([Buffer.alloc(10_000, "x")], { offset: MIB });
+    const { stdout } = await virsh(uri, "vol-info grows default-pool");
+    expect(stdout).toMatch(/Allocation:\s+12.00 KiB/);
+    await volume.upload([Buffer.alloc(10_000, "y")], { offset: MIB });
+    expect((await volume.info()).allocation).toBe(12_288n);
+  });
+
   it("and leaves no file behind", async () => {
     const hypervisor = await Libvirt.open(uri);
     const pool = await hypervisor.pool("default-pool");

@@ -13,6 +13,8 @@ interface Range {
 const BLOCK_BYTES = 4096;
 /** Bytes read at once: several whole packets. */
 const READ_BYTES = CHUNK_BYTES * 4;
+/** The same where blocks of zeros are looked for. */
+const SCAN_BYTES = BLOCK_BYTES * 256;
 const MAP_MS = 10_000;
 const MAP_BYTES = 64 * 1024 * 1024;
 
@@ -33,8 +35,8 @@ export async function* readParts(path: string, { sparse, length = Infinity }: Re
     const size = Math.min((await file.stat()).size, length);
     const whole = [{ start: 0, end: size }];
     const map = sparse ? await dataRanges(path, size) : whole;
-    if (map === undefined) yield* withoutZeros(readRanges(file, whole, size));
-    else yield* readRanges(file, map, size);
+    if (map === undefined) yield* withoutZeros(readRanges(file, whole, size, SCAN_BYTES));
+    else yield* readRanges(file, map, size, READ_BYTES);
   } finally {
     await file.close();
   }
@@ -44,6 +46,7 @@ export async function* readParts(path: string, { sparse, length = Infinity }: Re
 export class SparseFileWriter {
   readonly #file: FileHandle;
   #position = 0;
+  #hadHole = false;
 
   private constructor(file: FileHandle) {
     this.#file = file;
@@ -55,7 +58,9 @@ export class SparseFileWriter {
 
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
-      const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at, this.#position);
+      // Without holes one write follows the other, so the file may also be a pipe.
+      const position = this.#hadHole ? this.#position : null;
+      const { bytesWritten } = await this.#file.write(bytes, at, bytes.length - at, position);
       at += bytesWritten;
       this.#position += bytesWritten;
     }
@@ -65,11 +70,12 @@ export class SparseFileWriter {
     const position = BigInt(this.#position) + hole;
     if (position > Number.MAX_SAFE_INTEGER) throw new RangeError(`a hole up to ${position} is beyond any file`);
     this.#position = Number(position);
+    this.#hadHole = true;
   }
 
   /** A hole at the end is part of the file's length. */
   async end(): Promise<void> {
-    await this.#file.truncate(this.#position);
+    if (this.#hadHole) await this.#file.truncate(this.#position);
   }
 
   async close(): Promise<void> {
@@ -77,9 +83,14 @@ export class SparseFileWriter {
   }
 }
 
-async function* readRanges(file: FileHandle, ranges: readonly Range[], size: number): AsyncGenerator<Part> {
+async function* readRanges(
+  file: FileHandle,
+  ranges: readonly Range[],
+  size: number,
+  pieceBytes: number,
+): AsyncGenerator<Part> {
   let position = 0;
-  for await (const { start, chunk } of readAhead(file, ranges)) {
+  for await (const { start, chunk } of readAhead(file, ranges, pieceBytes)) {
     if (start > position) yield { hole: BigInt(start - position) };
     yield chunk;
     position = start + chunk.length;
@@ -94,12 +105,12 @@ interface Piece {
 }
 
 /** Reads the ranges, always one piece ahead, into two buffers in turn. */
-async function* readAhead(file: FileHandle, ranges: readonly Range[]): AsyncGenerator<Piece> {
+async function* readAhead(file: FileHandle, ranges: readonly Range[], pieceBytes: number): AsyncGenerator<Piece> {
   const longest = ranges.reduce((most, { start, end }) => Math.max(most, end - start), 0);
-  const buffers = [0, 1].map(() => new Uint8Array(Math.min(READ_BYTES, longest)));
+  const buffers = [0, 1].map(() => new Uint8Array(Math.min(pieceBytes, longest)));
   let reading: Promise<Piece> | undefined;
   let turn = 0;
-  for (const { start, end } of piecesOf(ranges)) {
+  for (const { start, end } of piecesOf(ranges, pieceBytes)) {
     const buffer = buffers[turn++ % 2] ?? new Uint8Array(end - start);
     const done = reading === undefined ? undefined : await reading;
     reading = readPiece(file, buffer.subarray(0, end - start), start);
@@ -119,9 +130,9 @@ async function readPiece(file: FileHandle, buffer: Uint8Array, start: number): P
   return { start, chunk: buffer };
 }
 
-function* piecesOf(ranges: readonly Range[]): Generator<Range> {
+function* piecesOf(ranges: readonly Range[], pieceBytes: number): Generator<Range> {
   for (const { start, end } of ranges) {
-    for (let at = start; at < end; at += READ_BYTES) yield { start: at, end: Math.min(at + READ_BYTES, end) };
+    for (let at = start; at < end; at += pieceBytes) yield { start: at, end: Math.min(at + pieceBytes, end) };
   }
 }
 

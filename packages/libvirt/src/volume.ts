@@ -122,6 +122,7 @@ export class Volume {
           return file.write(bytes);
         },
         {
+          blocks: BLOCK_BYTES,
           hole: async (hole) => {
             meter.addHole(Number(hole.hole));
             file.skip(hole);
@@ -134,6 +135,9 @@ export class Volume {
     }
   }
 }
+
+/** Written at once. */
+const BLOCK_BYTES = 1_048_576;
 
 function rangeOf({ offset = 0, length = 0 }: RangeOptions): { offset: bigint; length: bigint } {
   return { offset: BigInt(offset), length: BigInt(length) };

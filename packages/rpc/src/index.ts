@@ -31,7 +31,7 @@ export { ErrorCode, ErrorDomain, ErrorLevel } from "./protocol/error-code.ts";
 export { defaultLimits, type ProtocolLimits } from "./protocol/limits.ts";
 export { RpcError, type RpcErrorDetail } from "./protocol/rpc-error.ts";
 export { CHUNK_BYTES, type Hole, type Part } from "./stream/part.ts";
-export type { HoleOptions, RpcStream } from "./stream/rpc-stream.ts";
+export type { ConsumeOptions, HoleOptions, RpcStream } from "./stream/rpc-stream.ts";
 export type { PeerCertificate, Security } from "./tls/security.ts";
 export {
   type CommandAddress,

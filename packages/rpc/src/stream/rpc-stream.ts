@@ -1,12 +1,19 @@
 import { streamError } from "./client-wire.ts";
+import { Gatherer } from "./gatherer.ts";
 import type { Block } from "./inbound-queue.ts";
 import { type Hole, type Part, zerosOf } from "./part.ts";
+import type { DirectSink } from "./stream-core.ts";
 import type { StreamWire } from "./stream-wire.ts";
 import { readableOf, writableOf } from "./web.ts";
 
 /** How `drain` and `consume` take holes; without it they are zeros, in pieces. */
 export interface HoleOptions<R> {
   readonly hole?: (hole: Hole) => R;
+}
+
+export interface ConsumeOptions extends HoleOptions<Promise<unknown>> {
+  /** Gathers data that comes fast: hands over so many bytes at once, or more, but less before a hole and at the end. */
+  readonly blocks?: number;
 }
 
 /**
@@ -97,10 +104,15 @@ export class RpcStream implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * Resolves at the end. A callback that throws aborts the stream, and that is what `drain` rejects with.
    */
   async drain(take: (bytes: Uint8Array) => void, options: HoleOptions<void> = {}): Promise<void> {
-    this.#wire.begin();
-    this.#wire.core.refuseSecondReader();
-    const hole = options.hole ?? ((given: Hole): void => eachOf(zerosOf(given), take));
-    await this.#orAbort(() => this.#wire.core.direct({ data: take, hole }));
+    const takeHole = options.hole ?? ((given: Hole): void => eachOf(zerosOf(given), take));
+    await this.#direct({
+      data(bytes) {
+        take(bytes); // what else it may give is of no concern
+      },
+      hole(hole) {
+        takeHole(hole);
+      },
+    });
     await this.#endOfData();
   }
 
@@ -108,11 +120,15 @@ export class RpcStream implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * The fast lane for those who need the data a little longer: buffers are used again once the promise that `take`
    * gives has resolved, and the next comes only then. Resolves at the end. A callback that fails aborts the stream.
    */
-  async consume(
-    take: (bytes: Uint8Array) => Promise<unknown>,
-    options: HoleOptions<Promise<unknown>> = {},
-  ): Promise<void> {
+  async consume(take: (bytes: Uint8Array) => Promise<unknown>, options: ConsumeOptions = {}): Promise<void> {
     const takeHole = options.hole ?? ((given: Hole): Promise<void> => eachInTurn(zerosOf(given), take));
+    if (options.blocks !== undefined) {
+      const gatherer = new Gatherer(options.blocks, take, takeHole);
+      await this.#direct(gatherer);
+      await this.#orAbort(() => gatherer.end());
+      await this.#endOfData();
+      return;
+    }
     for (let next = await this.#read(); next !== undefined; next = await this.#read()) {
       const part = next;
       await this.#orAbort(() => ("hole" in part ? takeHole(part) : take(bytesOf(part))));
@@ -142,6 +158,12 @@ export class RpcStream implements AsyncIterable<Uint8Array>, AsyncDisposable {
   async #read(): Promise<Block | Hole | undefined> {
     this.#wire.begin();
     return this.#wire.core.read();
+  }
+
+  async #direct(sink: DirectSink): Promise<void> {
+    this.#wire.begin();
+    this.#wire.core.refuseSecondReader();
+    await this.#orAbort(() => this.#wire.core.direct(sink));
   }
 
   async #endOfData(): Promise<void> {

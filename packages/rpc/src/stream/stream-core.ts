@@ -17,10 +17,13 @@ export interface StreamId {
   readonly serial: number;
 }
 
-/** Takes data in place, without a copy; the bytes are lent until it returns. */
+/**
+ * Takes data in place, without a copy; the bytes are lent until it returns. Where it gives a promise, the next part comes
+ * when that has resolved.
+ */
 export interface DirectSink {
-  readonly data: (bytes: Uint8Array) => void;
-  readonly hole: (hole: Hole) => void;
+  readonly data: (bytes: Uint8Array) => Promise<unknown> | void;
+  readonly hole: (hole: Hole) => Promise<unknown> | void;
 }
 
 export interface CoreParts {
@@ -33,7 +36,10 @@ export interface CoreParts {
   readonly onEnd: (error: unknown) => void;
 }
 
-interface DirectReader extends DirectSink {
+interface DirectReader {
+  readonly sink: DirectSink;
+  /** It is not done with what it has; what comes meanwhile waits. */
+  busy: boolean;
   readonly done: Deferred<void>;
 }
 
@@ -108,13 +114,13 @@ export class StreamCore {
 
   data(bytes: Uint8Array, start: number, end: number): void {
     if (this.#takesNothing() || start === end) return;
-    if (this.#direct !== undefined) this.#handOver(this.#direct, bytes.subarray(start, end));
+    if (this.#direct?.busy === false) this.#handOver(this.#direct, bytes.subarray(start, end));
     else this.#keep(() => this.#queue.push(bytes, start, end));
   }
 
   hole(length: bigint): void {
     if (this.#takesNothing() || length === 0n) return;
-    if (this.#direct !== undefined) this.#handOver(this.#direct, { hole: length });
+    if (this.#direct?.busy === false) this.#handOver(this.#direct, { hole: length });
     else this.#keep(() => this.#queue.pushHole(length));
   }
 
@@ -162,14 +168,11 @@ export class StreamCore {
   /** Hands everything to `sink` as it comes. Resolves at the end of the data. */
   async direct(sink: DirectSink): Promise<void> {
     this.refuseSecondReader();
-    this.#flushInto(sink);
     this.#throwError();
-    this.#direct = { ...sink, done: deferred<void>() };
-    const { promise } = this.#direct.done;
-    this.#intake.reader(1);
-    if (this.#inboundEnded) this.#settleReaders();
-    else this.#intake.update();
-    return promise;
+    const direct = { sink, busy: true, done: deferred<void>() };
+    this.#direct = direct;
+    this.#feed(direct);
+    return direct.done.promise;
   }
 
   // --- what goes
@@ -226,16 +229,24 @@ export class StreamCore {
 
   // --- inside
 
-  /** What comes while this runs joins the queue, so the order stays. */
-  #flushInto(sink: DirectSink): void {
+  /** Hands a sink that is done with what it had all that waits. What comes while this runs joins the queue. */
+  #feed(direct: DirectReader): void {
     for (let next = this.#shift(); next !== undefined; next = this.#shift()) {
-      if ("hole" in next) {
-        sink.hole(next);
-        continue;
-      }
-      sink.data(next.buffer.subarray(next.start, next.end));
-      this.recycle(next);
+      const work = "hole" in next ? this.#offer(direct, next) : this.#offer(direct, bytesOf(next));
+      if (!("hole" in next)) this.recycle(next);
+      if (work !== undefined) return this.#feedAfter(direct, work);
+      if (this.#direct !== direct) return;
     }
+    direct.busy = false;
+    this.#intake.reader(1);
+    if (this.#inboundEnded) this.#settleReaders();
+  }
+
+  #feedAfter(direct: DirectReader, work: Promise<unknown>): void {
+    work.then(
+      () => this.#direct === direct && this.#feed(direct),
+      (error: unknown) => this.#giveUp(direct, error),
+    );
   }
 
   #takesNothing(): boolean {
@@ -270,29 +281,44 @@ export class StreamCore {
     if (before > 0) this.#intake.changed(-before);
   }
 
-  /** A sink that throws is done with: whoever gave it learns why. */
   #handOver(direct: DirectReader, part: Uint8Array | Hole): void {
+    const work = this.#offer(direct, part);
+    if (work === undefined) return;
+    direct.busy = true;
+    this.#intake.reader(-1);
+    this.#feedAfter(direct, work);
+  }
+
+  #offer(direct: DirectReader, part: Uint8Array | Hole): Promise<unknown> | undefined {
     try {
-      if ("hole" in part) direct.hole(part);
-      else direct.data(part);
+      return ("hole" in part ? direct.sink.hole(part) : direct.sink.data(part)) ?? undefined;
     } catch (error) {
-      this.#direct = undefined;
-      this.#intake.reader(-1);
-      this.#inboundDropped = true;
-      direct.done.reject(error);
+      this.#giveUp(direct, error);
+      return undefined;
     }
   }
 
+  /** A sink that fails is done with: whoever gave it learns why. */
+  #giveUp(direct: DirectReader, error: unknown): void {
+    if (this.#direct !== direct) return;
+    this.#direct = undefined;
+    if (!direct.busy) this.#intake.reader(-1);
+    this.dropInbound();
+    direct.done.reject(error);
+  }
+
+  /** A sink that is busy hears of a good end when it has had all that waits. */
   #settleReaders(): void {
     const { error } = this;
-    const waiting = [this.#reader, this.#direct?.done];
+    const direct = error === undefined && this.#direct?.busy === true ? undefined : this.#direct;
+    const waiting = [this.#reader, direct?.done];
+    if (this.#reader !== undefined) this.#intake.reader(-1);
+    if (direct?.busy === false) this.#intake.reader(-1);
     this.#reader = undefined;
-    this.#direct = undefined;
+    if (direct !== undefined) this.#direct = undefined;
     for (const reader of waiting) {
-      if (reader === undefined) continue;
-      this.#intake.reader(-1);
-      if (error === undefined) reader.resolve(undefined);
-      else reader.reject(error);
+      if (error === undefined) reader?.resolve(undefined);
+      else reader?.reject(error);
     }
   }
 
@@ -379,6 +405,10 @@ const COPIED_BYTES = 16_384;
 /** What a packet counts: a small one may have a buffer of its own too, when it is the only one of its turn. */
 function costOf(size: number): number {
   return Math.max(size, COPIED_BYTES);
+}
+
+function bytesOf({ buffer, start, end }: Block): Uint8Array {
+  return buffer.subarray(start, end);
 }
 
 function closedError(): TypeError {

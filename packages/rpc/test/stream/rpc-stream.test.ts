@@ -164,6 +164,10 @@ describe("a download", () => {
     const files = joined.client.program(Files);
     await expect((await files.download({ name: "a" })).stream.drain(brokenSink)).rejects.toThrow("sink broke");
     await expect((await files.download({ name: "a" })).stream.consume(brokenSink)).rejects.toThrow("sink broke");
+    const { stream } = await files.download({ name: "a" });
+    await expect(stream.consume(brokenSink, { blocks: 100_000 })).rejects.toThrow("sink broke");
+    const last = (await files.download({ name: "a" })).stream;
+    await expect(last.consume(brokenSink, { blocks: 100_000_000 })).rejects.toThrow("sink broke");
     const sink = new Writable({ write: (_chunk, _encoding, done) => done(new Error("disk full")) });
     const third = await files.download({ name: "a" });
     await expect(pipeline(Readable.fromWeb(third.stream.readable as never), sink)).rejects.toThrow("disk full");

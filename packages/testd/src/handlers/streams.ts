@@ -6,6 +6,7 @@ import type { Session } from "../session.ts";
 import type { Extent } from "../storage/extents.ts";
 import { giveOut, takeIn } from "../storage/transfer.ts";
 import type { Volume } from "../storage/volume.ts";
+import type { VolumeFile } from "../storage/volume-files.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
 import { domainOf } from "./wire.ts";
 
@@ -24,6 +25,7 @@ export const streamHandlers: SessionHandlers = {
       await takeIn(accept(undefined, { sparse: (flags & SPARSE) !== 0 }), opened, range);
     } finally {
       await opened.handle.close();
+      volume.allocation = allocationOf(volume, opened.file);
     }
   },
   storageVolDownload: async ({ vol, offset, length, flags }, session, { accept }) => {
@@ -50,6 +52,12 @@ export const streamHandlers: SessionHandlers = {
 
 function volumeOf({ hypervisor }: Session, { pool, name }: RemoteNonnullStorageVol): Volume {
   return hypervisor.pools.requireActive(pool).requireVolume(name);
+}
+
+/** Never less than what the volume was made with, as that is taken from the pool. */
+function allocationOf({ allocation }: Volume, { extents }: VolumeFile): bigint {
+  const written = BigInt(extents.bytes);
+  return written > allocation ? written : allocation;
 }
 
 /** A length of 0 means: to the end. */

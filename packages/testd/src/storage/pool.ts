@@ -40,7 +40,8 @@ export class Pool {
   }
 
   get available(): bigint {
-    return this.capacity - this.allocation;
+    const left = this.capacity - this.allocation;
+    return left > 0n ? left : 0n;
   }
 
   configure(definition: PoolDefinition): void {

@@ -7,6 +7,8 @@ import type { VolumeFile } from "./volume-files.ts";
 const ENOSPC = 28;
 /** Bytes read at once: several whole packets. */
 const READ_BYTES = CHUNK_BYTES * 4;
+/** Written at once. */
+const BLOCK_BYTES = 1_048_576;
 
 /** Writes what comes into the volume's file, from `start` on; data that would pass `end` is refused as on a full disk. */
 export async function takeIn(
@@ -18,17 +20,29 @@ export async function takeIn(
   await stream.consume(
     async (bytes) => {
       if (position + bytes.length > end) throw noSpace();
-      await handle.write(bytes, 0, bytes.length, position);
+      await writeWhole(handle, bytes, position);
       file.extents.add(position, position + bytes.length);
       position += bytes.length;
     },
     {
+      blocks: BLOCK_BYTES,
       hole: async ({ hole }) => {
         if (hole > BigInt(end - position)) throw noSpace();
         position += Number(hole);
       },
     },
   );
+}
+
+/** A write that fills the disk ends early, and only the next one says why. */
+async function writeWhole(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      at += (await handle.write(bytes, at, bytes.length - at, position + at)).bytesWritten;
+    }
+  } catch (error) {
+    throw isNoSpace(error) ? noSpace() : error;
+  }
 }
 
 /** Sends a range of a volume, holes as holes where the stream may have them; `file` is missing where all is zeros. */
@@ -75,6 +89,10 @@ async function sendData(stream: RpcStream, handle: FileHandle, { start, end }: E
 async function sendZeros(stream: RpcStream, length: number): Promise<void> {
   const zeros = new Uint8Array(Math.min(length, CHUNK_BYTES));
   for (let left = length; left > 0; left -= zeros.length) await stream.write(zeros.subarray(0, left));
+}
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOSPC";
 }
 
 function noSpace(): RpcError {

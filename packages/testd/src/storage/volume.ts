@@ -14,7 +14,8 @@ export interface Volume {
   readonly key: string;
   readonly path: string;
   readonly capacity: bigint;
-  readonly allocation: bigint;
+  /** Grows with what is uploaded. */
+  allocation: bigint;
   readonly format: string;
   readonly target: XmlElement | null;
   readonly backing: XmlElement | null;
