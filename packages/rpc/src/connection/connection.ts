@@ -137,6 +137,11 @@ export class Connection implements Watched {
     this.#queue.push(header, type, value, name);
   }
 
+  /** Queues a whole message that may be others' as well: see `SendQueue.pushFrame`. */
+  sendFrame(frame: Uint8Array): void {
+    this.#queue.pushFrame(frame);
+  }
+
   /** Queues one message of raw bytes, large ones uncopied: see `SendQueue.pushRaw`. */
   sendRaw(header: MessageHeader, payload: Uint8Array, sent: () => void): void {
     this.#queue.pushRaw(header, payload, sent);

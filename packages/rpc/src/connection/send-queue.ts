@@ -29,6 +29,8 @@ export class SendQueue {
   readonly #slabs: SlabPool;
   readonly #limits: ProtocolLimits;
   #slab: XdrWriter | undefined;
+  /** The one message of this turn so far, uncopied: it may be others' as well. */
+  #shared: Uint8Array | undefined;
   /** Messages in the slab. */
   #frames = 0;
   /** With so many the slab leaves before the turn ends. */
@@ -50,7 +52,7 @@ export class SendQueue {
 
   /** Bytes encoded or written that the transport still holds. */
   get queuedBytes(): number {
-    return this.#inFlight + (this.#slab?.position ?? 0);
+    return this.#inFlight + this.#waiting();
   }
 
   /** How many writes the transport has done with: it changes when something has left. */
@@ -65,7 +67,7 @@ export class SendQueue {
 
   /** Where in all that was ever queued the last message ends; beyond every place once nothing leaves any more. */
   get position(): number {
-    return this.#closed ? Number.POSITIVE_INFINITY : this.#flushed + (this.#slab?.position ?? 0);
+    return this.#closed ? Number.POSITIVE_INFINITY : this.#flushed + this.#waiting();
   }
 
   /**
@@ -85,6 +87,25 @@ export class SendQueue {
       slab.position = start;
       throw error;
     }
+    if (++this.#frames === this.#part) this.#flushPart();
+  }
+
+  /**
+   * Queues a whole message, which must never change. While it is the only one of its turn it leaves uncopied, so one
+   * that goes to thousands costs no memory for each. Throws as `pushRaw` does.
+   */
+  pushFrame(frame: Uint8Array): void {
+    if (this.#closed) return;
+    const { length } = frame;
+    if (length > this.#limits.frame) throw new RangeError(`frame of ${length} bytes exceeds ${this.#limits.frame}`);
+    if (this.#slab === undefined && this.#shared === undefined) {
+      this.#shared = frame;
+      queueMicrotask(() => this.#flushLast());
+      return;
+    }
+    const slab = this.#open();
+    slab.bound(length);
+    slab.raw(frame);
     if (++this.#frames === this.#part) this.#flushPart();
   }
 
@@ -117,6 +138,7 @@ export class SendQueue {
 
   /** Hands what is queued to the transport now instead of at the end of the turn. */
   flush(): void {
+    if (this.#shared !== undefined) this.#flushShared(this.#shared);
     const slab = this.#slab;
     if (slab === undefined) return;
     this.#slab = undefined;
@@ -180,9 +202,32 @@ export class SendQueue {
   #open(): XdrWriter {
     if (this.#slab === undefined) {
       this.#slab = this.#slabs.take();
-      queueMicrotask(() => this.#flushLast());
+      if (this.#shared === undefined) queueMicrotask(() => this.#flushLast());
+      else this.#copyShared(this.#slab, this.#shared);
     }
     return this.#slab;
+  }
+
+  /** Its own microtask flushes the slab as well. */
+  #copyShared(slab: XdrWriter, shared: Uint8Array): void {
+    this.#shared = undefined;
+    slab.bound(shared.length);
+    slab.raw(shared);
+    this.#frames++;
+  }
+
+  /** Queued for this turn. */
+  #waiting(): number {
+    return (this.#slab?.position ?? 0) + (this.#shared?.length ?? 0);
+  }
+
+  #flushShared(frame: Uint8Array): void {
+    this.#shared = undefined;
+    if (this.#closed) return;
+    const { length } = frame;
+    this.#inFlight += length;
+    this.#flushed += length;
+    this.#write(frame, () => this.#left(length));
   }
 
   #flushPart(): void {
@@ -197,6 +242,10 @@ export class SendQueue {
 
   #sent(slab: XdrWriter, size: number): void {
     this.#slabs.give(slab);
+    this.#left(size);
+  }
+
+  #left(size: number): void {
     this.#inFlight -= size;
     this.#departed++;
     if (this.queuedBytes === 0) this.#settleDrained();

@@ -4,6 +4,7 @@ export type { ProxyProtocolOptions } from "../transport/proxy-acceptor.ts";
 export type { TlsServerOptions } from "../transport/tls-server.ts";
 export { CallContext } from "./call-context.ts";
 export type { HandlerFailure } from "./dispatcher.ts";
+export { EventCallbacks } from "./event-callbacks.ts";
 export type {
   AcceptOptions,
   AnswerCall,
@@ -18,3 +19,4 @@ export type { ServerLimits } from "./limits.ts";
 export { type CloseOptions, Server, type ServerKeepaliveOptions, type ServerOptions } from "./server.ts";
 export type { ClientIdentity, ServerClient } from "./server-client.ts";
 export type { Service, ServiceOptions } from "./service.ts";
+export { SharedEvent } from "./shared-event.ts";

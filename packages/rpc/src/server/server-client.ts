@@ -18,10 +18,9 @@ import { channel } from "../util/diagnostics.ts";
 import type { XdrType } from "../xdr/type.ts";
 import type { Call } from "./handlers.ts";
 import type { ServerLimits } from "./limits.ts";
+import { eventHeader, type SharedEvent } from "./shared-event.ts";
 import { StreamAnswer, serialInUse } from "./stream-call.ts";
 
-/** Events of libvirtd carry serial 1, not 0 as its document says (F061). */
-const EVENT_SERIAL = 1;
 /** With this much waiting for a client, its next calls wait too. */
 const CONGESTED_BYTES = 1_048_576;
 
@@ -81,6 +80,8 @@ export class ServerClient {
   /** Why the client has gone, once it has. */
   #end: ConnectionError | undefined;
   #congested = false;
+  /** Made when somebody waits for an answer to leave. */
+  #afterReply: Map<MessageHeader, (ok: boolean) => void> | undefined;
   /** Those that are to look after this client, until they do. */
   #keepalive: Keepalive | undefined;
 
@@ -156,15 +157,27 @@ export class ServerClient {
    * Throws `TypeError` or `RangeError` for a payload that can't be sent.
    */
   emit<T>(type: EventType<T>, payload: T): void {
-    if (this.#end !== undefined) return;
-    const waiting = this.#connection.queuedBytes;
-    if (waiting > this.#limits.queuedBytes) {
-      this.disconnect(new ConnectionError(`the client leaves ${waiting} bytes unread`, "overflow"));
-      return;
-    }
+    if (!this.#takesEvents()) return;
     if (eventChannel.hasSubscribers) eventChannel.publish({ client: this, type, payload });
-    const { program, number } = type;
-    this.#send(headerOf(program.number, program.version, number, EVENT_SERIAL), type.payload, payload, type.name);
+    this.#send(eventHeader(type), type.payload, payload, type.name);
+  }
+
+  /** Sends an event that was encoded for many, as `emit` does. Throws `RangeError` for one beyond the limit. */
+  emitShared<T>(event: SharedEvent<T>): void {
+    if (!this.#takesEvents()) return;
+    const { type, payload, frame } = event;
+    if (eventChannel.hasSubscribers) eventChannel.publish({ client: this, type, payload });
+    this.#connection.sendFrame(frame);
+    this.#watchBacklog();
+  }
+
+  /**
+   * Calls `then` right after the answer to the call with this header has been queued, before anything else is: with `true`
+   * for a good one. It is not called when the client goes first.
+   */
+  afterReply(call: MessageHeader, then: (ok: boolean) => void): void {
+    this.#afterReply ??= new Map();
+    this.#afterReply.set(call, then);
   }
 
   /**
@@ -190,6 +203,14 @@ export class ServerClient {
     this.#connection.fail(error);
   }
 
+  #takesEvents(): boolean {
+    if (this.#end !== undefined) return false;
+    const waiting = this.#connection.queuedBytes;
+    if (waiting <= this.#limits.queuedBytes) return true;
+    this.disconnect(new ConnectionError(`the client leaves ${waiting} bytes unread`, "overflow"));
+    return false;
+  }
+
   /** For the dispatcher: a call is being worked on until `reply`, `refuse` or `drop` is called for it, once. */
   enter(): void {
     this.#window.enter();
@@ -198,6 +219,7 @@ export class ServerClient {
   /** For the dispatcher: the good answer to a call. Throws, answering nothing, when `ret` can't be sent. */
   reply<T>(call: MessageHeader, type: XdrType<T>, ret: T, name: string): void {
     if (this.#end === undefined) this.#send(replyTo(call, MessageStatus.OK), type, ret, name);
+    if (this.#afterReply !== undefined) this.#answered(call, true);
     this.#leave();
   }
 
@@ -205,6 +227,7 @@ export class ServerClient {
   refuse(call: MessageHeader, error: RpcError): void {
     if (this.#end === undefined)
       this.#send(replyTo(call, MessageStatus.ERROR), VirNetMessageError, errorToWire(error), "error");
+    if (this.#afterReply !== undefined) this.#answered(call, false);
     this.#leave();
   }
 
@@ -238,6 +261,16 @@ export class ServerClient {
 
   #send<T>(header: MessageHeader, type: XdrType<T>, value: T, name: string): void {
     this.#connection.send(header, type, value, name);
+    this.#watchBacklog();
+  }
+
+  #answered(call: MessageHeader, ok: boolean): void {
+    const then = this.#afterReply?.get(call);
+    this.#afterReply?.delete(call);
+    then?.(ok);
+  }
+
+  #watchBacklog(): void {
     if (this.#congested || this.#connection.queuedBytes < CONGESTED_BYTES) return;
     this.#congested = true;
     this.#connection.hold();
@@ -286,10 +319,6 @@ function abortedBy(reason: unknown): AbortController {
   const controller = new AbortController();
   controller.abort(reason);
   return controller;
-}
-
-function headerOf(program: number, version: number, procedure: number, serial: number): MessageHeader {
-  return { program, version, procedure, type: MessageType.MESSAGE, serial, status: MessageStatus.OK };
 }
 
 /** The header of an answer: the call's own, so that errors about odd headers echo them (F024). */

@@ -11,6 +11,7 @@ import type { Handlers, ServerInterceptor } from "./handlers.ts";
 import { type ServerLimits, serverLimits } from "./limits.ts";
 import { type Dispatch, ServerClient } from "./server-client.ts";
 import { openService, type Service, type ServiceOptions } from "./service.ts";
+import { SharedEvent } from "./shared-event.ts";
 
 export interface ServerKeepaliveOptions extends KeepaliveOptions {
   /**
@@ -136,9 +137,10 @@ export class Server {
     return client;
   }
 
-  /** Sends an event to every client that `wanted` picks, all unless given. */
+  /** Sends an event, encoded once, to every client that `wanted` picks, all unless given. Throws as `ServerClient.emit` does. */
   broadcast<T>(type: EventType<T>, payload: T, wanted: (client: ServerClient) => boolean = everyone): void {
-    for (const client of this.#clients.values()) if (wanted(client)) client.emit(type, payload);
+    const event = new SharedEvent(type, payload);
+    for (const client of this.#clients.values()) if (wanted(client)) client.emitShared(event);
   }
 
   /** Accepts nobody any more, lets calls at hand be answered and sent, then closes. The same wait for all who call it. */

@@ -36,6 +36,58 @@ function queueOver(limits = defaultLimits, slabs = new SlabPool()) {
   return { queue, transport, push, slabs };
 }
 
+describe("a whole message", () => {
+  it("that is alone in its turn leaves as it is, uncopied", async () => {
+    const written: Uint8Array[] = [];
+    const queue = new SendQueue((bytes) => written.push(bytes), new SlabPool(), defaultLimits);
+    const shared = frame(header(1), Uint8Array.of(1, 2, 3, 4));
+    queue.pushFrame(shared);
+    expect(queue.queuedBytes).toBe(shared.length);
+    await nextTurn();
+    expect(written).toEqual([shared]);
+    expect(written[0]).toBe(shared);
+  });
+
+  it.each([
+    ["messages", (queue: SendQueue) => queue.push(header(2), Raw, Uint8Array.of(5), "raw")],
+    ["whole messages", (queue: SendQueue) => queue.pushFrame(frame(header(2), Uint8Array.of(5)))],
+    ["raw messages", (queue: SendQueue) => queue.pushRaw(header(2), Uint8Array.of(5), () => {})],
+  ])("leaves in one write with the %s before and behind it, in order", async (_, push) => {
+    const { queue, transport } = queueOver();
+    queue.pushFrame(frame(header(1)));
+    push(queue);
+    queue.pushFrame(frame(header(3)));
+    expect(queue.position).toBe(28 * 3 + 1);
+    await nextTurn();
+    expect(transport.writes.map(toHex)).toEqual([
+      toHex(concat(frame(header(1)), frame(header(2), Uint8Array.of(5)), frame(header(3)))),
+    ]);
+    transport.allSent();
+    expect(queue.queuedBytes).toBe(0);
+  });
+
+  it("leaves at once when somebody waits for all to have left, and not at all after the end", async () => {
+    const { queue, transport } = queueOver();
+    let drained = 0;
+    queue.pushFrame(frame(header(1)));
+    queue.whenDrained(() => drained++);
+    expect(transport.writes).toHaveLength(1);
+    queue.pushFrame(frame(header(2)));
+    queue.close();
+    queue.pushFrame(frame(header(3)));
+    await nextTurn();
+    transport.allSent();
+    expect(transport.writes).toHaveLength(1);
+    expect(drained).toBe(1);
+  });
+
+  it("must keep to the limit", () => {
+    const { queue } = queueOver({ ...defaultLimits, frame: 40 });
+    expect(() => queue.pushFrame(new Uint8Array(41))).toThrow("frame of 41 bytes exceeds 40");
+    expect(() => queue.pushFrame(new Uint8Array(40))).not.toThrow();
+  });
+});
+
 describe("a turn", () => {
   it("leaves in one write, in order", async () => {
     const { push, transport } = queueOver();
