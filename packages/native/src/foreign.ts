@@ -6,7 +6,7 @@ export type Pointer = bigint;
 /** A C function. `async` runs it on a thread of libuv's pool, on a stack of {@link asyncStackSize}. */
 export interface CFunction<A extends readonly unknown[], R> {
   (...args: A): R;
-  async(...args: [...A, (error: unknown, result: R) => void]): void;
+  async(...args: [...A, (error: Error | null, result: R) => void]): void;
 }
 
 /** C prototypes, by the name of the function: `{ getuid: "unsigned int getuid()" }`. */

@@ -1,1 +1,2 @@
-export { type Cyrus, loadCyrus } from "./cyrus.ts";
+export { type CyrusClientOptions, cyrusClient } from "./client.ts";
+export { type CyrusServerOptions, cyrusServer } from "./server.ts";

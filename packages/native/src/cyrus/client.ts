@@ -1,0 +1,105 @@
+import { type SaslClientContext, type SaslClientProvider, SaslError, type SaslExchange } from "virnet/sasl";
+import { loadForeign } from "../foreign.ts";
+import { type Advanced, CyrusExchange, emptyResults } from "./exchange.ts";
+import { forC, invoking, wiping } from "./invoke.ts";
+import { type Libsasl2, openLibsasl2 } from "./libsasl2.ts";
+import { connectionFlags, results } from "./numbers.ts";
+import { allCallbacks, answerPrompts } from "./prompts.ts";
+import { addressOf, applyContext, hasBinding, mechanismsOf, Session } from "./session.ts";
+import { Threads } from "./threads.ts";
+
+export interface CyrusClientOptions {
+  /** Mechanisms that may be used, of those that the machine has. All of them, unless told. */
+  readonly mechanisms?: readonly string[];
+}
+
+/**
+ * This machine's Cyrus SASL as mechanisms for clients: whatever plug-ins are installed. GSSAPI takes its ticket from where
+ * `kinit` has put it. Throws where Cyrus SASL is not installed, and says what to install.
+ */
+export async function cyrusClient({ mechanisms: chosen }: CyrusClientOptions = {}): Promise<SaslClientProvider> {
+  const sasl = openLibsasl2(await loadForeign());
+  const code = sasl.functions.sasl_client_init(null);
+  if (code < 0)
+    throw new SaslError(`Cyrus SASL can't be a client here: ${sasl.functions.sasl_errstring(code, null, null)}`);
+  const threads = new Threads();
+  const isChosen = (mechanism: string): boolean => chosen === undefined || chosen.includes(mechanism);
+  return {
+    mechanisms: async (context) => namesFor(sasl, context).filter(isChosen),
+    start(mechanism, context) {
+      if (!isChosen(mechanism)) throw new SaslError(`mechanism ${mechanism} is not to be used`);
+      return begin(sasl, threads, mechanism, context);
+    },
+  };
+}
+
+function namesFor(sasl: Libsasl2, context: SaslClientContext): string[] {
+  const session = open(sasl, context, true);
+  try {
+    return mechanismsOf(session).flatMap((name) => (canBind(context, name) ? [`${name}-PLUS`, name] : [name]));
+  } finally {
+    session.close();
+  }
+}
+
+/** libsasl2 tells servers which mechanisms tie themselves to the TLS connection, not clients: by name, these do. */
+function canBind(context: SaslClientContext, mechanism: string): boolean {
+  return /^(SCRAM|GS2)-/.test(mechanism) && hasBinding(context);
+}
+
+function open(sasl: Libsasl2, context: SaslClientContext, bindChannel: boolean): Session {
+  const { service, host, local, remote } = context;
+  const { sasl_client_new } = sasl.functions;
+  const session = new Session(sasl, (arena, connection) => {
+    const callbacks = arena.structs(sasl.callback, ...allCallbacks());
+    const flags = connectionFlags.successData;
+    return sasl_client_new(service, host, addressOf(local), addressOf(remote), callbacks, flags, connection);
+  });
+  try {
+    applyContext(session, context, bindChannel);
+    return session;
+  } catch (error) {
+    session.close();
+    throw error;
+  }
+}
+
+function begin(sasl: Libsasl2, threads: Threads, mechanism: string, context: SaslClientContext): SaslExchange {
+  const session = open(sasl, context, mechanism.endsWith("-PLUS"));
+  const call = callsOf(session, threads, mechanism);
+  return new CyrusExchange(session, context.maxBuffer, async (input, signal) => {
+    for (let round = 0; round < maxRounds; round += 1) {
+      const advanced = await call(input, signal);
+      if (advanced.code !== results.interact) return advanced;
+      await answerPrompts(session, mechanism, context.ask, signal);
+    }
+    throw new SaslError(`${mechanism} asks again and again`);
+  });
+}
+
+/** Times that one step may ask: for a name, for a password, for a realm. */
+const maxRounds = 16;
+
+type Call = (input: Uint8Array | null, signal: AbortSignal) => Promise<Advanced>;
+
+function callsOf(session: Session, threads: Threads, mechanism: string): Call {
+  const { pointer, prompts } = session;
+  const { sasl_client_start: start, sasl_client_step: step } = session.sasl.functions;
+  const where = placeOf(mechanism);
+  let isStarted = false;
+  return async (input, signal) => {
+    const { output, length } = emptyResults();
+    const bytes = forC(input);
+    const invoke = isStarted
+      ? wiping(bytes, invoking(step, where, [pointer, bytes, input?.length ?? 0, prompts, output, length]))
+      : invoking(start, where, [pointer, mechanism, prompts, output, length, [null]]);
+    const code = await session.call(threads.take(mechanism, signal), invoke, signal);
+    if (code !== results.interact) isStarted = true;
+    return { code, output: output[0], length: length[0] };
+  };
+}
+
+/** What DIGEST-MD5 remembers of servers all clients of the process share, without a lock. It only reckons. */
+function placeOf(mechanism: string): "thread" | "here" {
+  return mechanism === "DIGEST-MD5" ? "here" : "thread";
+}
