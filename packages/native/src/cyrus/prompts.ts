@@ -3,6 +3,7 @@ import type { Pointer } from "../foreign.ts";
 import type { Interaction } from "./libsasl2.ts";
 import { callbackIds } from "./numbers.ts";
 import type { Session } from "./session.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** What libsasl2 may ask us, by its number. */
 const kinds: ReadonlyMap<number, CredentialKind> = new Map([
@@ -52,7 +53,8 @@ async function answerTo(
   const kind = kinds.get(question.id);
   if (kind === undefined) throw new SaslError(`${mechanism} asks for something unknown (${question.id})`);
   const request = requestOf(session, question, mechanism, kind);
-  const answer = (await ask(request, signal)) ?? request.fallback ?? (isOptional(kind) ? "" : null);
+  const given = await unlessAborted(ask(request, signal), signal);
+  const answer = given ?? request.fallback ?? (isOptional(kind) ? "" : null);
   if (answer === null) throw new SaslError(`${mechanism} needs a ${kind}`);
   if (answer.includes("\0")) throw new SaslError(`a ${kind} can't have a zero in it`);
   return answer;

@@ -30,8 +30,11 @@ export interface CyrusServerOptions {
  * the stores it names (sasldb2, saslauthd, LDAP). Throws where Cyrus SASL is not installed, and says what to install.
  */
 export async function cyrusServer(options: CyrusServerOptions = {}): Promise<SaslServerProvider> {
+  return serverOver(openLibsasl2(await loadForeign()), options);
+}
+
+export async function serverOver(sasl: Libsasl2, options: CyrusServerOptions): Promise<SaslServerProvider> {
   const { name = "libvirt", configPath, mechanisms: chosen = null } = options;
-  const sasl = openLibsasl2(await loadForeign());
   if (configPath !== undefined) await setConfigPath(sasl, configPath, name);
   const code = sasl.functions.sasl_server_init(null, name);
   if (code < 0)

@@ -77,6 +77,13 @@ export class Session {
     if (this.#isClosed) throw new SaslError("Cyrus SASL: the authentication was closed");
   }
 
+  /** Leaves the questions that wait unanswered. */
+  dropPrompts(): void {
+    const [prompts] = this.prompts;
+    this.prompts[0] = null;
+    if (prompts !== null) this.sasl.foreign.free(prompts);
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -108,8 +115,7 @@ export class Session {
   }
 
   #free(): void {
-    const [prompts] = this.prompts;
-    if (prompts !== null) this.sasl.foreign.free(prompts);
+    this.dropPrompts();
     this.sasl.functions.sasl_dispose([this.pointer]);
     this.arena.free();
   }
@@ -144,7 +150,7 @@ export function hasBinding(context: SaslContext): boolean {
   return bindingTypes.some((type) => context.channelBinding(type) !== null);
 }
 
-/** libsasl2 takes one binding: the newest that there is. */
+/** libsasl2 takes one binding. */
 function applyChannelBinding(session: Session, context: SaslContext): void {
   for (const type of bindingTypes) {
     const value = context.channelBinding(type);
@@ -158,7 +164,8 @@ function applyChannelBinding(session: Session, context: SaslContext): void {
   }
 }
 
-const bindingTypes = ["tls-exporter", "tls-unique"] as const;
+/** Of TLS 1.2 peers know `tls-unique`, which 1.3 does not have (RFC 9266, section 3). */
+const bindingTypes = ["tls-unique", "tls-exporter"] as const;
 
 /** `address;port`, or nothing where it is something else: libsasl2 takes no path of a UNIX socket. */
 export function addressOf(end: string): string | null {

@@ -33,7 +33,7 @@ const common: SaslContext = {
 export type Answers = Readonly<Record<string, string>>;
 
 export function clientContext(answers: Answers, changes: Partial<SaslClientContext> = {}): SaslClientContext {
-  return { ...common, ask: async ({ kind }) => answers[kind] ?? null, ...changes };
+  return { ...common, offered: [], ask: async ({ kind }) => answers[kind] ?? null, ...changes };
 }
 
 export function serverContext(changes: Partial<SaslServerContext> = {}): SaslServerContext {

@@ -1,25 +1,44 @@
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 import { describe, it } from "vitest";
-import { openLibsasl2 } from "../../src/cyrus/libsasl2.ts";
-import { loadForeign } from "../../src/foreign.ts";
+import { cyrusClient } from "../../src/cyrus/client.ts";
+import { clientContext } from "./authenticate.ts";
 
 /**
- * A suite that needs the machine's libsasl2. Where it is absent the suite is skipped and says so in its name; with CI
- * set, that is a failed test instead.
+ * A suite that needs the machine's Cyrus SASL with the usual plug-ins, and saslpasswd2. Where something is absent the
+ * suite is skipped and says so in its name; with CI set, that is a failed test instead.
  */
 export function describeWithCyrus(name: string, suite: () => void): void {
-  if (absence === null) describe(name, suite);
-  else if (isCi()) describe(name, () => failFor(absence));
-  else describe.skip(`${name} (needs libsasl2)`, suite);
+  if (absent.length === 0) describe(name, suite);
+  else if (isCi()) describe(name, failForAbsence);
+  else describe.skip(`${name} (needs ${absent.join(", ")})`, suite);
 }
 
-const absence = await absenceOfCyrus();
+const needed = ["SCRAM-SHA-256", "DIGEST-MD5", "CRAM-MD5", "PLAIN", "LOGIN", "NTLM", "GSSAPI", "GS2-KRB5"];
 
-async function absenceOfCyrus(): Promise<unknown> {
+const absent = await absentHere();
+
+async function absentHere(): Promise<string[]> {
+  const tools = isInstalled("saslpasswd2") ? [] : ["saslpasswd2"];
   try {
-    openLibsasl2(await loadForeign());
-    return null;
-  } catch (error) {
-    return error;
+    const present = await (await cyrusClient()).mechanisms(clientContext({}));
+    return [...tools, ...needed.filter((name) => !present.includes(name))];
+  } catch {
+    return [...tools, "libsasl2"];
+  }
+}
+
+function isInstalled(program: string): boolean {
+  const path = (process.env["PATH"] ?? "").split(delimiter);
+  return [...path, "/usr/sbin", "/sbin"].some((directory) => isExecutable(join(directory, program)));
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -28,8 +47,8 @@ function isCi(): boolean {
   return CI !== undefined && CI !== "" && CI !== "false" && CI !== "0";
 }
 
-function failFor(error: unknown): void {
-  it("finds libsasl2", () => {
-    throw error;
+function failForAbsence(): void {
+  it(`finds ${absent.join(", ")}`, () => {
+    throw new Error(`absent: ${absent.join(", ")}; as root, run interop/testbed/install`);
   });
 }
