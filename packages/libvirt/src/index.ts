@@ -26,6 +26,7 @@ export type { EventGroup, EventItem, Events, EventsOptions, KindsOf } from "./ev
 export { type AttachOptions, Subscriptions } from "./events/subscriptions.ts";
 export type { HostInfo } from "./host-info.ts";
 export { type DomainFilter, Libvirt, type OpenOptions } from "./libvirt.ts";
+export type { LibvirtReconnectOptions } from "./reconnect.ts";
 export { type PoolInfo, StoragePool } from "./storage-pool.ts";
 export type { TransferProgress } from "./transfer-meter.ts";
 export { readTypedParams, type TypedKind, type TypedValue, typedParam } from "./typed-params.ts";

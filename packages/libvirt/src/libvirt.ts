@@ -1,13 +1,15 @@
 import {
   type CallOptions,
-  type Client,
+  Client,
   ConnectionError,
   type ConnectOptions,
   connect,
   ErrorCode,
+  isIncurable,
   type KeepaliveOptions,
   type ProgramClient,
   RpcError,
+  Session,
 } from "virnet";
 import { Domain, type StartOptions, startFlags } from "./domain.ts";
 import type { EventKind } from "./events/event.ts";
@@ -17,6 +19,7 @@ import { Lxc, type LxcProcedures } from "./gen/lxc.ts";
 import { Qemu, type QemuProcedures } from "./gen/qemu.ts";
 import { Remote, RemoteAuthType, type RemoteProcedures } from "./gen/remote.ts";
 import { type HostInfo, hostInfo } from "./host-info.ts";
+import { isSafe, type LibvirtReconnectOptions } from "./reconnect.ts";
 import { StoragePool } from "./storage-pool.ts";
 import { parseUri, type Target } from "./uri.ts";
 import { parseUuid } from "./uuid.ts";
@@ -29,6 +32,8 @@ export interface OpenOptions {
   readonly readonly?: boolean;
   /** How a daemon that agrees to it is asked for signs of life; `false`: it only gets answers. */
   readonly keepalive?: KeepaliveOptions | false;
+  /** Connects again when the connection goes; objects and events live on. Not unless given. */
+  readonly reconnect?: LibvirtReconnectOptions | boolean;
 }
 
 export interface DomainFilter extends CallOptions {
@@ -45,6 +50,8 @@ const OPEN_READONLY = 1;
 /** virConnectListAllDomainsFlags. */
 const LIST_ACTIVE = 1;
 const LIST_INACTIVE = 2;
+/** Milliseconds that closing waits for the server's reply to the goodbye. */
+const GOODBYE_MS = 2000;
 
 /**
  * A connection to a hypervisor through a libvirt daemon. What has no method of its own is a procedure of `remote`,
@@ -52,22 +59,20 @@ const LIST_INACTIVE = 2;
  * connection ends first, the signal's reason.
  */
 export class Libvirt implements AsyncDisposable {
-  /** The connection beneath, for programs and events of its own. */
-  readonly client: Client;
-  /** The URI that the server has opened. */
-  readonly uri: string;
   /** The remote program: every procedure of libvirt's API. */
   readonly remote: ProgramClient<RemoteProcedures>;
-
+  readonly #caller: Client | Session;
   readonly #subscriptions: Subscriptions;
+  #uri: string;
+  /** Has there been no open connection yet? */
+  #isNew = true;
 
-  private constructor(client: Client, { uri, callbacks }: Opened) {
-    this.client = client;
-    this.uri = uri;
-    this.remote = client.program(Remote);
+  private constructor(caller: Client | Session, uri: string) {
+    this.#caller = caller;
+    this.#uri = uri;
+    this.remote = caller.program(Remote);
     this.#subscriptions = new Subscriptions(this.remote);
-    void this.#subscriptions.attach(client, { callbacks });
-    void client.closed.then((error) => this.#subscriptions.end(error.reason === "closed" ? undefined : error));
+    void caller.closed.then((error) => this.#subscriptions.end(error.reason === "closed" ? undefined : error));
   }
 
   /**
@@ -76,30 +81,91 @@ export class Libvirt implements AsyncDisposable {
    * wanted that this client lacks, with `RpcError` when the server can't open it, and with the signal's reason.
    */
   static async open(uri: string, options: OpenOptions = {}): Promise<Libvirt> {
-    const readonly = options.readonly ?? false;
-    const target = parseUri(uri, readonly, { uid: process.getuid?.(), runtimeDir: process.env["XDG_RUNTIME_DIR"] });
-    const client = await connect(target.address, { ...options, ...(await tlsOf(target)), keepalive: false });
+    if (options.reconnect !== undefined && options.reconnect !== false) return Libvirt.#openSession(uri, options);
+    const target = targetOf(uri, options);
+    const client = await dial(target, options);
     try {
-      return new Libvirt(client, await openHypervisor(client, target.name, readonly, options));
+      const opened = await openHypervisor(client, target.name, options);
+      const libvirt = new Libvirt(client, opened.uri);
+      void libvirt.#enter(client, opened);
+      return libvirt;
     } catch (error) {
       await client.close();
       throw error;
     }
   }
 
-  /** Resolves, never rejects, when the connection has ended; the error says why. */
+  /**
+   * As `open` with `reconnect`, but does not wait: calls wait for the connection, and `session.opened` tells of it. The
+   * signal ends the session.
+   */
+  static session(uri: string, { signal, ...options }: OpenOptions = {}): Libvirt {
+    const { fromStart = false, ...reconnect } = typeof options.reconnect === "object" ? options.reconnect : {};
+    const isFinal = reconnect.isFinal ?? isIncurable;
+    const session = new Session({
+      isSafe,
+      ...reconnect,
+      ...(signal && { signal }),
+      isFinal: (error) => (libvirt.#isNew && !fromStart) || isFinal(error),
+      connect: async (attempt) => dial(targetOf(uri, options), { ...options, signal: attempt }),
+      open: async (client, attempt) => {
+        const { name } = targetOf(uri, options);
+        await libvirt.#enter(client, await openHypervisor(client, name, { ...options, signal: attempt }));
+      },
+      opened: () => {
+        libvirt.#isNew = false;
+        libvirt.#subscriptions.resync();
+      },
+      leave: (client, attempt) => client.program(Remote).connectClose(undefined, { signal: attempt }),
+    });
+    const libvirt = new Libvirt(session, uri);
+    return libvirt;
+  }
+
+  static async #openSession(uri: string, { signal, ...options }: OpenOptions): Promise<Libvirt> {
+    const libvirt = Libvirt.session(uri, options);
+    try {
+      await libvirt.session?.opened(signal && { signal });
+      return libvirt;
+    } catch (error) {
+      await libvirt.close();
+      throw error;
+    }
+  }
+
+  /** What brings the connection back; `null` without `reconnect`. */
+  get session(): Session | null {
+    return this.#caller instanceof Session ? this.#caller : null;
+  }
+
+  /**
+   * The connection beneath, for programs and events of its own: with `reconnect` the one at hand, or the last. Throws
+   * `ConnectionError` when there was none yet.
+   */
+  get client(): Client {
+    const client = this.#caller instanceof Session ? this.#caller.client : this.#caller;
+    if (client === null) throw new ConnectionError("there has been no connection yet", "error");
+    return client;
+  }
+
+  /** The URI that the server has opened; until then the one that was given. */
+  get uri(): string {
+    return this.#uri;
+  }
+
+  /** Resolves, never rejects, when the connection has ended for good; the error says why. */
   get closed(): Promise<ConnectionError> {
-    return this.client.closed;
+    return this.#caller.closed;
   }
 
   /** The QEMU program: monitor and agent commands. */
   get qemu(): ProgramClient<QemuProcedures> {
-    return this.client.program(Qemu);
+    return this.#caller.program(Qemu);
   }
 
   /** The LXC program. */
   get lxc(): ProgramClient<LxcProcedures> {
-    return this.client.program(Lxc);
+    return this.#caller.program(Lxc);
   }
 
   async hostname(options?: CallOptions): Promise<string> {
@@ -185,13 +251,30 @@ export class Libvirt implements AsyncDisposable {
 
   /** Says goodbye and closes; calls in flight reject. A connection that has gone is no error. */
   async close(): Promise<void> {
-    await this.remote.connectClose().catch(ignoreGone);
-    await this.client.close();
+    if (this.#caller instanceof Client) {
+      await this.remote.connectClose(undefined, { signal: AbortSignal.timeout(GOODBYE_MS) }).catch(ignoreGone);
+    }
+    await this.#caller.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+
+  /** The hypervisor is open over this connection. Resolves when events come over it, too. */
+  #enter(client: Client, { uri, callbacks }: Opened): Promise<void> {
+    this.#uri = uri;
+    return this.#subscriptions.attach(client, { callbacks });
+  }
+}
+
+function targetOf(uri: string, { readonly = false }: OpenOptions): Target {
+  return parseUri(uri, readonly, { uid: process.getuid?.(), runtimeDir: process.env["XDG_RUNTIME_DIR"] });
+}
+
+/** A connection on which nothing has been said. */
+async function dial(target: Target, options: OpenOptions): Promise<Client> {
+  return connect(target.address, { ...options, ...(await tlsOf(target)), keepalive: false });
 }
 
 /** The credentials that a URI asks for. What TLS needs is loaded by those who use it. */
@@ -210,11 +293,11 @@ interface Opened {
 }
 
 /** libvirt's own order of calls (libvirt-rpc §2.22). */
-async function openHypervisor(client: Client, name: string, readonly: boolean, options: OpenOptions): Promise<Opened> {
+async function openHypervisor(client: Client, name: string, options: OpenOptions): Promise<Opened> {
+  const { keepalive = {}, readonly = false } = options;
   const remote = client.program(Remote);
   await refuseAuthentication(client, options);
   const { supported } = await remote.connectSupportsFeature({ feature: FEATURE_KEEPALIVE }, options);
-  const { keepalive = {} } = options;
   if (supported !== 0 && keepalive !== false) client.startKeepalive(keepalive);
   await remote.connectOpen({ name, flags: readonly ? OPEN_READONLY : 0 }, options);
   const uri = name === "" ? (await remote.connectGetUri(undefined, options)).uri : name;
@@ -245,6 +328,8 @@ function noneWhenUnknown(error: unknown): number[] {
   throw error;
 }
 
+/** Gone, or so slow with its reply that it is left without. */
 function ignoreGone(error: unknown): void {
-  if (!(error instanceof ConnectionError)) throw error;
+  const isLate = error instanceof DOMException && error.name === "TimeoutError";
+  if (!(error instanceof ConnectionError) && !isLate) throw error;
 }

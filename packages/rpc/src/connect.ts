@@ -59,12 +59,13 @@ export function connect(address: Address, options: ConnectOptions = {}): Promise
  * `opened`, or just call. Throws `RangeError` for options that can't be.
  */
 export function session(address: Address, { reconnect, signal, ...options }: SessionConnectOptions = {}): Session {
-  const { authenticate, open: opening, leave, ...rest } = options;
+  const { authenticate, open: opening, opened, leave, ...rest } = options;
   return new Session({
     ...reconnect,
     ...(signal && { signal }),
     ...(authenticate && { authenticate }),
     ...(opening && { open: opening }),
+    ...(opened && { opened }),
     ...(leave && { leave }),
     connect: (attempt) => connect(address, { ...rest, signal: attempt }),
   });

@@ -25,7 +25,7 @@ export {
   type TransportAddress,
 } from "./connect.ts";
 export type { KeepaliveOptions } from "./connection/keepalive.ts";
-export type { EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";
+export type { AnyProcedure, EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";
 export { readsOnly } from "./program/reads-only.ts";
 export { ErrorCode, ErrorDomain, ErrorLevel } from "./protocol/error-code.ts";
 export { defaultLimits, type ProtocolLimits } from "./protocol/limits.ts";

@@ -69,6 +69,7 @@ export class Subscription implements Events, EventSink {
   #settleReady: { resolve: () => void; reject: (reason: unknown) => void } = { resolve: ignore, reject: ignore };
   #left: Promise<void> = Promise.resolve();
   #isReady = false;
+  #isBehind = false;
   #ended = false;
 
   constructor({ options, kinds, onEnd }: SubscriptionParts) {
@@ -111,9 +112,16 @@ export class Subscription implements Events, EventSink {
 
   /** All is registered. The first time it is ready; after that there has been another connection. */
   registered(): void {
-    if (this.#isReady) this.#queue.push({ kind: "resync" });
+    this.#isBehind ||= this.#isReady;
     this.#isReady = true;
     this.#settleReady.resolve();
+  }
+
+  /** Calls can be made again: the reader is told if there was something to miss. */
+  resync(): void {
+    if (!this.#isBehind) return;
+    this.#isBehind = false;
+    this.#queue.push({ kind: "resync" });
   }
 
   take(event: LibvirtEvent, size: number): void {

@@ -59,7 +59,7 @@ export class Subscriptions {
 
   /**
    * Events come over this connection from now on. Resolves when all that is alive has been registered, has been refused, or
-   * the connection has gone; each iteration that had another connection before gets a `resync`.
+   * the connection has gone. Say `resync` when calls can be made.
    */
   async attach(client: Client, { callbacks }: AttachOptions): Promise<void> {
     this.detach();
@@ -67,6 +67,11 @@ export class Subscriptions {
     this.#client = client;
     this.#registrations = registrations;
     await Promise.all([...this.#live].map((subscription) => this.#enrol(subscription, registrations)));
+  }
+
+  /** Each iteration that had another connection before gets a `resync`: now is the time to list anew. */
+  resync(): void {
+    for (const subscription of this.#live) subscription.resync();
   }
 
   /** The connection has gone, and iterations wait for the next. */

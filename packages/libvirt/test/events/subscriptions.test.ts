@@ -397,6 +397,7 @@ describe("another connection", () => {
     asked.length = 0;
     const again = joined();
     await subscriptions.attach(again.client, { callbacks: true });
+    subscriptions.resync();
     await late.ready;
     expect(asked).toEqual(["register 0 *", "register 1 *"]);
     started(again.at, 13, db);

@@ -1,5 +1,6 @@
 import type { AnyProcedure } from "../program/program.ts";
 import { readsOnly } from "../program/reads-only.ts";
+import { nothing } from "../util/nothing.ts";
 import type { Turns } from "../util/turns.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { Client } from "./client.ts";
@@ -15,6 +16,8 @@ export interface SessionOptions extends ReconnectOptions {
   readonly authenticate?: SessionStep;
   /** What the server wants to hear before any other call. */
   readonly open?: SessionStep;
+  /** Called as soon as the session is open: calls go out from here on. */
+  readonly opened?: (client: Client) => void;
   /** What it wants to hear when the session is closed; failing does no harm. */
   readonly leave?: SessionStep;
   /** Ends the session with its reason, without a goodbye. */
@@ -60,6 +63,7 @@ export function sessionSettings(options: SessionOptions): SessionSettings {
     connect: options.connect,
     authenticate: options.authenticate ?? noStep,
     open: options.open ?? noStep,
+    opened: options.opened ?? nothing,
     leave: options.leave ?? noStep,
     isFinal: options.isFinal ?? isIncurable,
     whileLost: options.whileLost ?? "wait",

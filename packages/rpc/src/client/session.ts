@@ -306,6 +306,7 @@ export class Session implements AsyncDisposable {
     this.#become({ state: "open", times: ++this.#times });
     this.#calls.admit();
     this.#openings.admit();
+    this.#settings.opened(client);
     const error = await client.closed;
     off();
     this.#client = undefined;
@@ -363,7 +364,7 @@ function closedByUs(): ConnectionError {
 
 function givenUp(error: unknown): ConnectionError {
   const why = error instanceof Error ? error.message : String(error);
-  return new ConnectionError(`the session has ended: ${why}`, "closed", { cause: error });
+  return new ConnectionError(`the session has ended: ${why}`, "error", { cause: error });
 }
 
 /** What a step failed with says that its call may have run; of a connection that is beside the point. */

@@ -165,7 +165,7 @@ describe("a session", () => {
     await nextTurn();
     const reason = new Error("shutting down");
     abort.abort(reason);
-    expect(await session.closed).toMatchObject({ reason: "closed", cause: reason });
+    expect(await session.closed).toMatchObject({ reason: "error", cause: reason });
     expect(await call).toMatchObject({ delivery: "in-doubt" });
     expect(goodbyes).toBe(0);
     const other = new AbortController();
