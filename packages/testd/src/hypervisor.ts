@@ -3,6 +3,7 @@ import { EventHub } from "./event/event-hub.ts";
 import { InterfaceList } from "./interface/host-interface.ts";
 import { NetworkList } from "./network/network-list.ts";
 import { NodeDeviceList } from "./node-device/node-device.ts";
+import { SecretList } from "./secret/secret-list.ts";
 import { PoolList } from "./storage/pool-list.ts";
 
 /** Everything that one `test:///default` consists of, and who listens to its changes. */
@@ -12,6 +13,7 @@ export interface Hypervisor {
   readonly pools: PoolList;
   readonly interfaces: InterfaceList;
   readonly nodeDevices: NodeDeviceList;
+  readonly secrets: SecretList;
   readonly events: EventHub;
 }
 
@@ -23,6 +25,7 @@ export function emptyHypervisor(): Hypervisor {
     pools: new PoolList(),
     interfaces: new InterfaceList(),
     nodeDevices: new NodeDeviceList(),
+    secrets: new SecretList(),
     events: new EventHub(),
   };
 }

@@ -26,7 +26,10 @@ export class MemoryGuard {
   }
 }
 
-function weigh({ domains, networks, pools, interfaces, nodeDevices }: Hypervisor, images: SavedImages): number {
+function weigh(
+  { domains, networks, pools, interfaces, nodeDevices, secrets }: Hypervisor,
+  images: SavedImages,
+): number {
   const trees: XmlElement[] = [
     ...domains.all().flatMap((domain) => [domain.current, domain.config, ...momentsOf(domain)]),
     ...networks.all().flatMap((network) => [network.current, network.config]),
@@ -35,6 +38,7 @@ function weigh({ domains, networks, pools, interfaces, nodeDevices }: Hypervisor
       .flatMap((pool) => [pool.definition, ...pool.volumes().flatMap(({ target, backing }) => [target, backing])]),
     ...interfaces.all().map(({ definition }) => definition),
     ...nodeDevices.all().map(({ definition }) => definition),
+    ...secrets.all().map(({ definition }) => definition),
     ...images.all(),
   ].filter((tree) => tree !== null);
   return [...new Set(trees)].reduce((sum, tree) => sum + weightOf(tree), 0);

@@ -77,7 +77,7 @@ export class Session {
     const had = this.#hypervisor;
     if (had === null) return;
     this.#hypervisor = null;
-    had.events.forget(this);
+    had.events.forget(this.client);
     this.#lease.release();
   }
 }

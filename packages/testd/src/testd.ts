@@ -7,6 +7,7 @@ import { Server, type ServiceOptions } from "virnet/server";
 import { Daemon } from "./daemon.ts";
 import { allHandlers } from "./handlers/all.ts";
 import { bindHandlers } from "./handlers/bind.ts";
+import { qemuHandlers } from "./handlers/qemu.ts";
 import { unsupportedHandlers } from "./handlers/unsupported.ts";
 
 /** Where to be reached. */
@@ -66,7 +67,7 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
   const server = new Server({ name: "testd", keepalive: asked });
   const daemon = new Daemon();
   server.add(Remote, bindHandlers(daemon, allHandlers));
-  server.add(Qemu, unsupportedHandlers(daemon, Qemu)).add(Lxc, unsupportedHandlers(daemon, Lxc));
+  server.add(Qemu, qemuHandlers(daemon)).add(Lxc, unsupportedHandlers(daemon, Lxc));
   const close = async (): Promise<void> => {
     await server.close();
     await daemon.close();

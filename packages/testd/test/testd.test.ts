@@ -71,10 +71,10 @@ describe("a connection", () => {
 
   it("answers with its API's name where the driver has nothing", async () => {
     const { remote } = await fixture.open();
-    expect(await refusal(remote.connectNumOfSecrets())).toEqual({
+    expect(await refusal(remote.connectNumOfNwfilters())).toEqual({
       code: 3,
-      domain: 30,
-      message: "this function is not supported by the connection driver: virConnectNumOfSecrets",
+      domain: 33,
+      message: "this function is not supported by the connection driver: virConnectNumOfNWFilters",
     });
   });
 });

@@ -65,6 +65,11 @@ export class EventCallbacks {
     return undefined;
   }
 
+  /** What the client has asked for under that id; `undefined` for an id that it does not have. */
+  topicOf(client: ServerClient, id: number): string | undefined {
+    return this.#clients.get(client)?.byId.get(id)?.topic;
+  }
+
   /** Callbacks of a client. */
   count(client: ServerClient): number {
     return this.#clients.get(client)?.byId.size ?? 0;
@@ -96,11 +101,14 @@ export class EventCallbacks {
     if (known !== undefined) return known;
     const made = { byId: new Map<number, Callback>(), nextId: 0 };
     this.#clients.set(client, made);
-    void client.closed.then(() => {
-      this.forget(client);
-      this.#clients.delete(client);
-    });
+    void this.#forgetWhenGone(client);
     return made;
+  }
+
+  async #forgetWhenGone(client: ServerClient): Promise<void> {
+    await client.closed;
+    this.forget(client);
+    this.#clients.delete(client);
   }
 
   #release(callback: Callback): void {

@@ -13,6 +13,7 @@ import { interfaceHandlers } from "./interfaces.ts";
 import { networkHandlers } from "./networks.ts";
 import { nodeHandlers } from "./node.ts";
 import { nodeDeviceHandlers } from "./node-devices.ts";
+import { secretHandlers } from "./secrets.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
 import { storageHandlers } from "./storage.ts";
 import { streamHandlers } from "./streams.ts";
@@ -37,4 +38,5 @@ export const allHandlers: SessionHandlers = {
   ...streamHandlers,
   ...interfaceHandlers,
   ...nodeDeviceHandlers,
+  ...secretHandlers,
 };

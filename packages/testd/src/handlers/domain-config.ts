@@ -62,8 +62,7 @@ export const domainConfigHandlers: SessionHandlers = {
     checkNote(note);
     const domain = domainOf(session, dom);
     writeNote(domain.affected(flags), note);
-    const payload = { kind: "metadata", object: domain.handle, type, nsuri: uri } as const;
-    session.hypervisor.events.publish({ topic: "domain", event: METADATA_CHANGE, key: domain.uuid, payload });
+    session.hypervisor.events.metadataChange(domain.handle, type, uri);
   },
   domainGetMaxMemory: ({ dom }, session) => ({ memory: maxMemory(domainOf(session, dom).current) }),
   domainSetMaxMemory: ({ dom, memory }, session) => {
@@ -110,8 +109,6 @@ export const domainConfigHandlers: SessionHandlers = {
     for (const definition of domainOf(session, dom).affected(flags)) setTopText(definition, ...setting);
   },
 };
-
-const METADATA_CHANGE = 23;
 
 function secureXmlDenied(): Error {
   return failure(Code.OPERATION_DENIED, From.DOMAIN, "virDomainGetXMLDesc with secure flag");

@@ -14,7 +14,6 @@ import { bit, listed, namedRef, upTo, volumeRef } from "./wire.ts";
 
 /** virStoragePoolEventLifecycleType. */
 const Event = { DEFINED: 0, UNDEFINED: 1, STARTED: 2, STOPPED: 3, CREATED: 4, DELETED: 5 } as const;
-const REFRESH_EVENT = 1;
 /** virStoragePoolState. */
 const PoolState = { INACTIVE: 0, RUNNING: 2 } as const;
 const XML_INACTIVE = 1;
@@ -88,8 +87,7 @@ export const storageHandlers: SessionHandlers = {
   storagePoolRefresh: ({ pool: { name }, flags }, session) => {
     onlyFlags(flags, 0, "testStoragePoolRefresh");
     const { uuid } = session.hypervisor.pools.requireActive(name);
-    const payload = { kind: "refresh", object: { name, uuid, id: -1 } } as const;
-    session.hypervisor.events.publish({ topic: "pool", event: REFRESH_EVENT, key: uuid, payload });
+    session.hypervisor.events.poolRefresh(name, uuid);
   },
   storagePoolGetInfo: ({ pool }, session) => {
     const { active, capacity, allocation, available } = poolOf(session, pool);

@@ -1,5 +1,5 @@
 import { RpcError } from "virnet";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { setTopText } from "../../src/domain/definition.ts";
 import { Impact, State } from "../../src/domain/domain.ts";
 import * as lifecycle from "../../src/domain/lifecycle.ts";
@@ -20,15 +20,9 @@ let seen: [event: number, detail: number, id: number][];
 beforeEach(() => {
   hypervisor = emptyHypervisor();
   seen = [];
-  hypervisor.events.subscribe({
-    owner: hypervisor,
-    topic: "domain",
-    event: 0,
-    key: null,
-    legacy: false,
-    deliver: (payload) => {
-      if (payload.kind === "lifecycle") seen.push([payload.event, payload.detail, payload.object.id]);
-    },
+  // Who is told, and how, is the hub's affair.
+  vi.spyOn(hypervisor.events, "domainLifecycle").mockImplementation(({ id }, event, detail) => {
+    seen.push([event, detail, id]);
   });
 });
 
