@@ -30,7 +30,20 @@ export type { LibvirtReconnectOptions } from "./reconnect.ts";
 export { type PoolInfo, StoragePool } from "./storage-pool.ts";
 export type { TransferProgress } from "./transfer-meter.ts";
 export { readTypedParams, type TypedKind, type TypedValue, typedParam } from "./typed-params.ts";
-export { parseUri, type Surroundings, type Target, UriError } from "./uri.ts";
+export {
+  formatLibvirtUri,
+  type LibvirtUri,
+  parseLibvirtUri,
+  type SocketMode,
+  type SshAuthMethod,
+  type SshProxy,
+  type TlsTarget,
+  type UriAddress,
+  type UriAuth,
+  type UriOptions,
+  type UriParameter,
+} from "./uri.ts";
+export { UriError } from "./uri-error.ts";
 export { formatUuid, parseUuid } from "./uuid.ts";
 export {
   type DownloadTarget,

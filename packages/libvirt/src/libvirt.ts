@@ -2,8 +2,6 @@ import {
   type CallOptions,
   Client,
   ConnectionError,
-  type ConnectOptions,
-  connect,
   ErrorCode,
   isIncurable,
   type KeepaliveOptions,
@@ -11,6 +9,7 @@ import {
   RpcError,
   Session,
 } from "virnet";
+import { type Destination, findDestination } from "./destination.ts";
 import { Domain, type StartOptions, startFlags } from "./domain.ts";
 import type { EventKind } from "./events/event.ts";
 import type { EventGroup, Events, EventsOptions, KindsOf } from "./events/subscription.ts";
@@ -19,9 +18,10 @@ import { Lxc, type LxcProcedures } from "./gen/lxc.ts";
 import { Qemu, type QemuProcedures } from "./gen/qemu.ts";
 import { Remote, RemoteAuthType, type RemoteProcedures } from "./gen/remote.ts";
 import { type HostInfo, hostInfo } from "./host-info.ts";
+import { reach } from "./reach.ts";
 import { isSafe, type LibvirtReconnectOptions } from "./reconnect.ts";
 import { StoragePool } from "./storage-pool.ts";
-import { parseUri, type Target } from "./uri.ts";
+import { ownSurroundings } from "./surroundings.ts";
 import { parseUuid } from "./uuid.ts";
 import { formatVersion } from "./version.ts";
 
@@ -76,16 +76,17 @@ export class Libvirt implements AsyncDisposable {
   }
 
   /**
-   * Connects to the daemon that `uri` names and opens the hypervisor there, as virsh does. Rejects with
+   * Connects to the daemon that `uri` names and opens the hypervisor there, as virsh does. An alias of libvirt.conf will
+   * do, and `null` is the user's default. Rejects with
    * `UriError` when the URI leads nowhere, with `ConnectionError` when nobody answers or an authentication is
    * wanted that this client lacks, with `RpcError` when the server can't open it, and with the signal's reason.
    */
-  static async open(uri: string, options: OpenOptions = {}): Promise<Libvirt> {
+  static async open(uri: string | null, options: OpenOptions = {}): Promise<Libvirt> {
     if (options.reconnect !== undefined && options.reconnect !== false) return Libvirt.#openSession(uri, options);
-    const target = targetOf(uri, options);
-    const client = await dial(target, options);
+    const destination = await destinationOf(uri, options);
+    const client = await dial(destination, options);
     try {
-      const opened = await openHypervisor(client, target.name, options);
+      const opened = await openHypervisor(client, destination.uri.name, options);
       const libvirt = new Libvirt(client, opened.uri);
       void libvirt.#enter(client, opened);
       return libvirt;
@@ -99,7 +100,7 @@ export class Libvirt implements AsyncDisposable {
    * As `open` with `reconnect`, but does not wait: calls wait for the connection, and `session.opened` tells of it. The
    * signal ends the session.
    */
-  static session(uri: string, { signal, ...options }: OpenOptions = {}): Libvirt {
+  static session(uri: string | null, { signal, ...options }: OpenOptions = {}): Libvirt {
     const { fromStart = false, ...reconnect } = typeof options.reconnect === "object" ? options.reconnect : {};
     const isFinal = reconnect.isFinal ?? isIncurable;
     const session = new Session({
@@ -107,10 +108,10 @@ export class Libvirt implements AsyncDisposable {
       ...reconnect,
       ...(signal && { signal }),
       isFinal: (error) => (libvirt.#isNew && !fromStart) || isFinal(error),
-      connect: async (attempt) => dial(targetOf(uri, options), { ...options, signal: attempt }),
+      connect: async (attempt) => dial(await destinationOf(uri, options), { ...options, signal: attempt }),
       open: async (client, attempt) => {
-        const { name } = targetOf(uri, options);
-        await libvirt.#enter(client, await openHypervisor(client, name, { ...options, signal: attempt }));
+        const { uri: read } = await destinationOf(uri, options);
+        await libvirt.#enter(client, await openHypervisor(client, read.name, { ...options, signal: attempt }));
       },
       opened: () => {
         libvirt.#isNew = false;
@@ -118,11 +119,11 @@ export class Libvirt implements AsyncDisposable {
       },
       leave: (client, attempt) => client.program(Remote).connectClose(undefined, { signal: attempt }),
     });
-    const libvirt = new Libvirt(session, uri);
+    const libvirt = new Libvirt(session, uri ?? "");
     return libvirt;
   }
 
-  static async #openSession(uri: string, { signal, ...options }: OpenOptions): Promise<Libvirt> {
+  static async #openSession(uri: string | null, { signal, ...options }: OpenOptions): Promise<Libvirt> {
     const libvirt = Libvirt.session(uri, options);
     try {
       await libvirt.session?.opened(signal && { signal });
@@ -268,21 +269,13 @@ export class Libvirt implements AsyncDisposable {
   }
 }
 
-function targetOf(uri: string, { readonly = false }: OpenOptions): Target {
-  return parseUri(uri, readonly, { uid: process.getuid?.(), runtimeDir: process.env["XDG_RUNTIME_DIR"] });
+async function destinationOf(uri: string | null, { readonly = false }: OpenOptions): Promise<Destination> {
+  return findDestination(uri, readonly, await ownSurroundings());
 }
 
 /** A connection on which nothing has been said. */
-async function dial(target: Target, options: OpenOptions): Promise<Client> {
-  return connect(target.address, { ...options, ...(await tlsOf(target)), keepalive: false });
-}
-
-/** The credentials that a URI asks for. What TLS needs is loaded by those who use it. */
-async function tlsOf({ tls }: Target): Promise<Pick<ConnectOptions, "tls">> {
-  if (tls === undefined) return {};
-  const { pkiFiles } = await import("virnet/tls");
-  const { pkipath, sanity, verify, priority } = tls;
-  return { tls: { ...(await pkiFiles(pkipath, "client", { sanity })), verify, priority } };
+function dial(destination: Destination, options: OpenOptions): Promise<Client> {
+  return reach(destination, { ...options, keepalive: false });
 }
 
 interface Opened {

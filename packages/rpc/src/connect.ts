@@ -5,7 +5,7 @@ import type { ReconnectOptions, SessionOptions } from "./client/session-options.
 import { keepaliveWith } from "./connection/keepalive.ts";
 import type { BrowseOptions } from "./mdns/browse.ts";
 import type { FoundService } from "./mdns/service.ts";
-import type { CommandAddress, FdAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
+import type { CommandAddress, FdAddress, SshAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
 import { type OpenAddress, openTransport } from "./transport/open.ts";
 import type { TlsClientOptions } from "./transport/tls-client.ts";
 import type { Transport } from "./transport/transport.ts";
@@ -25,7 +25,14 @@ export interface MdnsAddress extends Omit<BrowseOptions, "signal" | "limit"> {
 }
 
 /** Where a server is. */
-export type Address = UnixAddress | TcpAddress | FdAddress | CommandAddress | MdnsAddress | TransportAddress;
+export type Address =
+  | UnixAddress
+  | TcpAddress
+  | FdAddress
+  | CommandAddress
+  | SshAddress
+  | MdnsAddress
+  | TransportAddress;
 
 export interface ConnectOptions extends ClientOptions {
   /** Covers all steps up to the finished client, not the client's life. */

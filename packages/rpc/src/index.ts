@@ -39,11 +39,14 @@ export {
   describeEndpoint,
   type Endpoint,
   type FdAddress,
+  type SshAddress,
   saslForm,
   type TcpAddress,
   type UnixAddress,
   uriForm,
 } from "./transport/address.ts";
+export { commandEnvironment } from "./transport/environment.ts";
+export type { SshRelay } from "./transport/relay.ts";
 export type { TlsClientOptions } from "./transport/tls-client.ts";
 export type { Transport, TransportEvents } from "./transport/transport.ts";
 export { AsyncQueue, type AsyncQueueOptions, type OverflowPolicy } from "./util/async-queue.ts";

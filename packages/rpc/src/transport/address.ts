@@ -1,3 +1,5 @@
+import type { SshRelay } from "./relay.ts";
+
 /** A UNIX socket by its path. A leading `@` means Linux's abstract namespace (F076). */
 export interface UnixAddress {
   readonly path: string;
@@ -22,6 +24,24 @@ export interface CommandAddress {
   /** The whole environment of the program; our own unless given. */
   readonly env?: Readonly<Record<string, string>>;
   /** Milliseconds from the first byte sent until the first must have come; no limit unless given. */
+  readonly answerMs?: number;
+}
+
+/** A UNIX socket on another machine, by way of the system's ssh (F084). */
+export interface SshAddress extends SshRelay {
+  /** The host, or what ssh_config calls it. */
+  readonly ssh: string;
+  readonly port?: number;
+  readonly user?: string;
+  /** A private key; those that ssh finds by itself unless given. */
+  readonly keyfile?: string;
+  /** The program to run instead of `ssh`, with ssh's arguments. */
+  readonly program?: string;
+  /** Never asks for anything. Without a terminal it can't ask there anyway. */
+  readonly batch?: boolean;
+  /** `false` accepts any host key that is not known yet. */
+  readonly verify?: boolean;
+  /** Milliseconds from the first byte sent until the first must have come; 30 s unless given, at a terminal 120 s. */
   readonly answerMs?: number;
 }
 
@@ -57,7 +77,8 @@ export function describeEndpoint(endpoint: Endpoint): string {
 }
 
 /** What a person calls an address to connect to or listen on. */
-export function describeAddress(address: UnixAddress | TcpAddress | FdAddress | CommandAddress): string {
+export function describeAddress(address: UnixAddress | TcpAddress | FdAddress | CommandAddress | SshAddress): string {
+  if ("ssh" in address) return `${address.path} on ${address.ssh}`;
   if ("command" in address) return [address.command, ...(address.args ?? [])].join(" ");
   if ("path" in address) return address.path;
   if ("fd" in address) return `descriptor ${address.fd}`;

@@ -23,6 +23,8 @@ export interface CommandHooks {
   readonly name?: string;
   /** Says what an end means and what to do, better than status and standard error do by themselves. */
   readonly explain?: (end: CommandEnd) => string;
+  /** Looks at the first bytes that come: what is wrong with them, or `null`. */
+  readonly refuse?: (first: Uint8Array) => string | null;
 }
 
 /**
@@ -32,12 +34,12 @@ export interface CommandHooks {
 export function openCommand(
   address: CommandAddress,
   signal: AbortSignal | undefined,
-  { name = describeAddress(address), explain = plainEnd }: CommandHooks = {},
+  hooks: CommandHooks = {},
 ): Promise<Transport> {
   return new Promise((fulfil, reject) => {
     signal?.throwIfAborted();
     const child = start(address);
-    const transport = new CommandTransport(child, address, name, explain);
+    const transport = new CommandTransport(child, address, hooks);
     const settle = (): void => {
       off();
       child.off("spawn", spawned);
@@ -104,6 +106,7 @@ class CommandTransport implements Transport {
   readonly #child: Child;
   readonly #name: string;
   readonly #explain: (end: CommandEnd) => string;
+  readonly #refuse: (first: Uint8Array) => string | null;
   readonly #answerMs: number | undefined;
   readonly #intake: Intake | undefined;
   readonly #output: Readable;
@@ -119,12 +122,13 @@ class CommandTransport implements Transport {
   #grace: ReturnType<typeof setTimeout> | undefined;
   #lastWords: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(child: Child, { command, answerMs }: CommandAddress, name: string, explain: (end: CommandEnd) => string) {
+  constructor(child: Child, address: CommandAddress, { name, explain, refuse }: CommandHooks) {
     this.#child = child;
-    this.#name = name;
-    this.#explain = explain;
-    this.#answerMs = answerMs;
-    this.local = { family: "command", command };
+    this.#name = name ?? describeAddress(address);
+    this.#explain = explain ?? plainEnd;
+    this.#refuse = refuse ?? acceptAny;
+    this.#answerMs = address.answerMs;
+    this.local = { family: "command", command: address.command };
     this.remote = this.local;
     this.#stderr = new StderrTail(child.stderr);
     [this.#output, this.#intake] = fastOutput(child.stdout);
@@ -148,8 +152,7 @@ class CommandTransport implements Transport {
   start(events: TransportEvents): void {
     this.#events = events;
     const receive = (chunk: Uint8Array): void => {
-      if (!this.#answered) this.#heardOf();
-      events.receive(chunk);
+      if (this.#answered || this.#welcome(chunk)) events.receive(chunk);
     };
     if (this.#intake === undefined) {
       this.#output.on("data", (chunk: Buffer) => receive(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)));
@@ -217,9 +220,12 @@ class CommandTransport implements Transport {
     this.#stderr.close();
   }
 
-  #heardOf(): void {
-    this.#answered = true;
+  #welcome(first: Uint8Array): boolean {
     clearTimeout(this.#answer);
+    const problem = this.#refuse(first);
+    if (problem !== null) this.destroy(new ConnectionError(`${this.#name}: ${problem}`, "protocol"));
+    this.#answered = problem === null;
+    return this.#answered;
   }
 
   #awaitAnswer(): void {
@@ -290,6 +296,10 @@ class CommandTransport implements Transport {
     const text = this.#explain({ status: exitCode, signal: signalCode, stderr: this.#stderr.stderr });
     return new ConnectionError(`${this.#name}: ${text}`, exitCode === 0 ? "eof" : "error");
   }
+}
+
+function acceptAny(): null {
+  return null;
 }
 
 /** How a program ended, in words. */

@@ -6,6 +6,7 @@ import {
   checkedPort,
   describeAddress,
   type FdAddress,
+  type SshAddress,
   systemPath,
   type TcpAddress,
   type UnixAddress,
@@ -15,7 +16,7 @@ import { resolveHost } from "./resolve-host.ts";
 import type { Transport } from "./transport.ts";
 
 /** What `openTransport` can reach. */
-export type OpenAddress = UnixAddress | TcpAddress | FdAddress | CommandAddress;
+export type OpenAddress = UnixAddress | TcpAddress | FdAddress | CommandAddress | SshAddress;
 
 /**
  * A connected transport. Rejects with {@link ConnectionError} when nobody answers, with the reason of `signal` when that
@@ -25,6 +26,7 @@ export async function openTransport(address: OpenAddress, signal?: AbortSignal):
   signal?.throwIfAborted();
   if ("fd" in address) return openDescriptor(address);
   if ("command" in address) return (await import("./command.ts")).openCommand(address, signal);
+  if ("ssh" in address) return (await import("./ssh.ts")).openSsh(address, signal);
   return dialAddress(address, signal, dialPlain);
 }
 
