@@ -1,5 +1,3 @@
-import { writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
@@ -8,10 +6,10 @@ import { serverOver } from "../../src/cyrus/server.ts";
 import { authenticate, clientContext, type Sides, serverContext, wantsLayer } from "../helpers/authenticate.ts";
 import { type Counted, countedLibsasl2, heapBytes } from "../helpers/counted.ts";
 import { type SaslConfig, saslConfig } from "../helpers/sasl-config.ts";
+import { silentKdc } from "../helpers/silent-kdc.ts";
 import { describeWithCyrus } from "../helpers/with-cyrus.ts";
 
 const alice = { authname: "alice", passphrase: "alice-secret" };
-const keytab = join(import.meta.dirname, "../../../../interop/testbed/captures/gssapi.keytab");
 
 describeWithCyrus("what libsasl2 holds", () => {
   let config: SaslConfig;
@@ -115,8 +113,8 @@ describeWithCyrus("what libsasl2 holds", () => {
   });
 
   it("a KDC that never answers blocks no timer, and giving up needs no patience", { timeout: 60_000 }, async () => {
-    await using kdc = await silentKdc();
-    await useKdc(config.path, kdc.port);
+    await using kdc = await silentKdc(join(config.path, "krb5.conf"));
+    Object.assign(process.env, kdc.env);
     const giveUp = new AbortController();
     const exchange = sides.client.start("GSSAPI", clientContext({}, { host: "localhost" }));
     const step = exchange.step(null, giveUp.signal);
@@ -141,56 +139,4 @@ describeWithCyrus("what libsasl2 holds", () => {
 
 function forLong(): AbortSignal {
   return AbortSignal.timeout(20_000);
-}
-
-interface SilentKdc extends AsyncDisposable {
-  readonly port: number;
-  /** Resolves when somebody has connected and said something. */
-  readonly reached: Promise<void>;
-  /** From now on nobody is made to wait. */
-  hangUp(): void;
-}
-
-async function silentKdc(): Promise<SilentKdc> {
-  const sockets = new Set<Socket>();
-  let isOver = false;
-  const server = createServer();
-  const reached = new Promise<void>((resolve) => {
-    server.on("connection", (socket) => {
-      if (isOver) socket.destroy();
-      sockets.add(socket.on("data", () => resolve()).on("error", () => {}));
-    });
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const hangUp = (): void => {
-    isOver = true;
-    for (const socket of sockets) socket.destroy();
-  };
-  const close = (): Promise<void> => {
-    hangUp();
-    return new Promise((closed) => server.close(() => closed()));
-  };
-  return { port: portOf(server), reached, hangUp, [Symbol.asyncDispose]: close };
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port; // it listens on TCP
-}
-
-/** A client that takes its own ticket from this KDC, over TCP. */
-async function useKdc(folder: string, port: number): Promise<void> {
-  const file = join(folder, "krb5.conf");
-  await writeFile(
-    file,
-    `[libdefaults]
- default_realm = TESTBED.LOCAL
- udp_preference_limit = 1
- dns_canonicalize_hostname = false
-[realms]
- TESTBED.LOCAL = {
-  kdc = 127.0.0.1:${port}
- }
-`,
-  );
-  Object.assign(process.env, { KRB5_CONFIG: file, KRB5_CLIENT_KTNAME: keytab, KRB5CCNAME: "MEMORY:none" });
 }
