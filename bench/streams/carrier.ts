@@ -13,6 +13,8 @@ export interface Carrier {
 
 export type CarrierName = "raw" | "virnet" | "grpc";
 
+export const carrierNames: readonly CarrierName[] = ["raw", "virnet", "grpc"];
+
 export async function carrier(name: CarrierName): Promise<Carrier> {
   if (name === "raw") return (await import("./raw.ts")).raw;
   return name === "virnet" ? (await import("./virnet.ts")).virnet : (await import("./grpc.ts")).grpc;

@@ -232,7 +232,11 @@ export class Connection implements Watched {
       this.#transport.pause();
     }
     const layer = this.#layer;
-    this.#guard(() => this.#framer.push(layer === undefined ? chunk : this.#unwrapped(layer, chunk)));
+    try {
+      this.#framer.push(layer === undefined ? chunk : this.#unwrapped(layer, chunk));
+    } catch (error) {
+      this.#refuse(error);
+    }
   }
 
   #unwrapped(layer: SecurityLayer, chunk: Uint8Array): Uint8Array {
@@ -275,12 +279,16 @@ export class Connection implements Watched {
     try {
       run();
     } catch (error) {
-      this.fail(
-        error instanceof ConnectionError
-          ? error
-          : new ConnectionError("a message could not be handled", "error", { cause: error }),
-      );
+      this.#refuse(error);
     }
+  }
+
+  #refuse(error: unknown): void {
+    this.fail(
+      error instanceof ConnectionError
+        ? error
+        : new ConnectionError("a message could not be handled", "error", { cause: error }),
+    );
   }
 
   #gone(error: ConnectionError): void {

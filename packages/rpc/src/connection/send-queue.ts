@@ -123,16 +123,19 @@ export class SendQueue {
     if (this.#closed) return;
     const length = HEADER_BYTES + payload.length;
     if (length > this.#limits.frame) throw new RangeError(`frame of ${length} bytes exceeds ${this.#limits.frame}`);
-    const slab = this.#open();
-    slab.bound(length);
-    const start = beginFrame(slab, header);
     if (payload.length < BESIDE_BYTES) {
+      const slab = this.#open();
+      slab.bound(length);
+      const start = beginFrame(slab, header);
       slab.raw(payload);
       endFrame(slab, start);
       this.#copied.push(sent);
       return;
     }
-    writeWord(slab.bytes, start, length);
+    // A slab that leaves at once needs nobody to flush it.
+    const slab = this.#waiting() > 0 ? this.#open() : (this.#slab ?? this.#slabs.take());
+    slab.bound(length);
+    writeWord(slab.bytes, beginFrame(slab, header), length);
     this.#flushWith(slab, payload, sent);
   }
 

@@ -4,10 +4,10 @@ import type { MessageHeader } from "../protocol/message.ts";
 export interface Packet {
   readonly header: MessageHeader;
   readonly bytes: Uint8Array;
-  /** It has been handed to the connection, copied if it is small. */
-  readonly started: () => void;
-  /** It has left: its bytes are no longer needed. */
-  readonly sent: () => void;
+  /** Told that it has been handed to the connection, copied if it is small. */
+  started(packet: this): void;
+  /** Told that it has left: its bytes are no longer needed. */
+  sent(packet: this): void;
   /** Set by whoever wants it dropped, if it has not started. */
   cancelled: boolean;
 }
@@ -57,10 +57,10 @@ export class Outbox {
     this.#onTheWay += size;
     this.#port.sendRaw(packet.header, packet.bytes, () => {
       this.#onTheWay -= size;
-      packet.sent();
+      packet.sent(packet);
       this.#startMore();
     });
-    packet.started();
+    packet.started(packet);
   }
 
   #startMore(): void {

@@ -1,5 +1,5 @@
 import type { PieceSink } from "../protocol/framer.ts";
-import { MessageStatus, MessageType } from "../protocol/message.ts";
+import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { type Deferred, deferred } from "../util/deferred.ts";
 import { nothing } from "../util/nothing.ts";
 import type { BlockPool } from "./block-pool.ts";
@@ -45,11 +45,16 @@ interface DirectReader {
 
 /** Something to send, in its turn: bytes in packets, or one packet of another kind. */
 interface Job {
-  readonly type: number;
-  readonly status: number;
+  readonly header: MessageHeader;
   readonly bytes: Uint8Array;
   at: number;
   readonly done: Deferred<void>;
+}
+
+/** What leaves of a job at a time. */
+interface JobPacket extends Packet {
+  readonly job: Job;
+  readonly isLast: boolean;
 }
 
 /**
@@ -74,14 +79,19 @@ export class StreamCore {
   #outboundDropped = false;
   readonly #jobs: Job[] = [];
   /** The packets handed to the outbox that have not left. */
-  readonly #packets = new Map<Packet, Job>();
+  readonly #packets = new Set<JobPacket>();
   #onTheWay = 0;
+  readonly #dataHeader: MessageHeader;
+  /** The same functions for all packets. */
+  readonly #packetStarted = (packet: JobPacket): void => this.#started(packet);
+  readonly #packetSent = (packet: JobPacket): void => this.#sent(packet);
   #closed = false;
   #error: unknown;
   #confirming = false;
 
   constructor({ id, intake, outbox, blocks, flow, onEnd }: CoreParts) {
     this.id = id;
+    this.#dataHeader = headerOf(id, MessageType.STREAM, MessageStatus.CONTINUE);
     this.#intake = intake;
     this.#outbox = outbox;
     this.#blocks = blocks;
@@ -178,22 +188,22 @@ export class StreamCore {
   // --- what goes
 
   /** Sends data; resolves once the bytes are no longer needed. */
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> | undefined {
     this.#refuseClosed();
-    if (this.#outboundDropped || bytes.length === 0) return;
-    return this.#send(MessageType.STREAM, MessageStatus.CONTINUE, bytes);
+    if (this.#outboundDropped || bytes.length === 0) return undefined;
+    return this.#send(this.#dataHeader, bytes);
   }
 
   async sendHole(length: bigint): Promise<void> {
     this.#refuseClosed();
     const bytes = encodeHole(length);
     if (this.#outboundDropped || length === 0n) return;
-    return this.#send(MessageType.STREAM_HOLE, MessageStatus.CONTINUE, bytes);
+    return this.#send(headerOf(this.id, MessageType.STREAM_HOLE, MessageStatus.CONTINUE), bytes);
   }
 
   /** Sends an empty packet of `status` behind all that was written; resolves once it is on its way. */
   sendMark(status: number): Promise<void> {
-    return this.#send(MessageType.STREAM, status, empty);
+    return this.#send(headerOf(this.id, MessageType.STREAM, status), empty);
   }
 
   /** The peer wants no more: what is still written goes nowhere. */
@@ -339,8 +349,8 @@ export class StreamCore {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  #send(type: number, status: number, bytes: Uint8Array): Promise<void> {
-    const job: Job = { type, status, bytes, at: 0, done: deferred<void>() };
+  #send(header: MessageHeader, bytes: Uint8Array): Promise<void> {
+    const job: Job = { header, bytes, at: 0, done: deferred<void>() };
     if (this.#closed) job.done.reject(this.#error ?? closedError());
     else this.#jobs.push(job);
     this.#startJobs();
@@ -359,33 +369,42 @@ export class StreamCore {
   }
 
   #startPacket(job: Job, size: number): void {
-    const isLast = job.at + size === job.bytes.length;
-    const packet: Packet = {
-      header: { ...this.id, type: job.type, status: job.status },
-      bytes: job.bytes.subarray(job.at, job.at + size),
-      cancelled: false,
-      // Small payloads are copied at once, so their writer need not wait until they have left.
-      started: () => {
-        this.#flow.sent(size);
-        if (isLast && job.bytes.length < COPIED_BYTES) job.done.resolve();
-      },
-      sent: () => {
-        this.#packets.delete(packet);
-        this.#onTheWay -= costOf(size);
-        if (isLast) job.done.resolve();
-        this.#startJobs();
-      },
-    };
+    const { at, bytes } = job;
     job.at += size;
+    const packet: JobPacket = {
+      job,
+      header: job.header,
+      bytes: size === bytes.length ? bytes : bytes.subarray(at, job.at),
+      isLast: job.at === bytes.length,
+      cancelled: false,
+      started: this.#packetStarted,
+      sent: this.#packetSent,
+    };
     this.#onTheWay += costOf(size);
-    this.#packets.set(packet, job);
+    this.#packets.add(packet);
     this.#outbox.send(packet);
+  }
+
+  /** Small payloads are copied at once, so their writer need not wait until they have left. */
+  #started({ bytes, isLast, job }: JobPacket): void {
+    this.#flow.sent(bytes.length);
+    if (isLast && job.bytes.length < COPIED_BYTES) job.done.resolve();
+  }
+
+  #sent(packet: JobPacket): void {
+    this.#packets.delete(packet);
+    this.#onTheWay -= costOf(packet.bytes.length);
+    if (packet.isLast) packet.job.done.resolve();
+    this.#startJobs();
   }
 
   /** Takes back all that has not been handed to the connection; gives the jobs that this cuts short. */
   #cancelJobs(): Set<Job> {
-    const cut = new Set([...this.#packets.values(), ...this.#jobs]);
-    for (const packet of this.#packets.keys()) packet.cancelled = true;
+    const cut = new Set(this.#jobs);
+    for (const packet of this.#packets) {
+      packet.cancelled = true;
+      cut.add(packet.job);
+    }
     this.#packets.clear();
     this.#jobs.length = 0;
     return cut;
@@ -409,6 +428,10 @@ function costOf(size: number): number {
 
 function bytesOf({ buffer, start, end }: Block): Uint8Array {
   return buffer.subarray(start, end);
+}
+
+function headerOf({ program, version, procedure, serial }: StreamId, type: number, status: number): MessageHeader {
+  return { program, version, procedure, type, serial, status };
 }
 
 function closedError(): TypeError {
