@@ -27,6 +27,8 @@ export interface Foreign {
   write(to: Pointer, bytes: Uint8Array): void;
   /** The text at an address, to its zero byte. */
   text(from: Pointer): string;
+  /** The C library's `errno`, right after a call. */
+  errno(): number;
   /** A C struct's layout on this machine: its fields by name, with their C types. */
   struct<T extends object>(fields: Readonly<Record<keyof T, string>>): CStruct<T>;
 }
@@ -69,6 +71,7 @@ export async function loadForeign(): Promise<Foreign> {
       if (bytes.length > 0) memcpy(to, bytes, bytes.length);
     },
     text: (from) => koffi.decode.string(from),
+    errno: () => koffi.errno(),
     struct: (fields) => structOf(koffi, fields),
   };
 }

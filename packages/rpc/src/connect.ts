@@ -9,6 +9,7 @@ import type { CommandAddress, FdAddress, SshAddress, TcpAddress, UnixAddress } f
 import { type OpenAddress, openTransport } from "./transport/open.ts";
 import type { TlsClientOptions } from "./transport/tls-client.ts";
 import type { Transport } from "./transport/transport.ts";
+import type { UnixNative } from "./transport/unix-native.ts";
 import { ConnectionError } from "./util/connection-error.ts";
 import { operationChannel } from "./util/diagnostics.ts";
 
@@ -39,6 +40,8 @@ export interface ConnectOptions extends ClientOptions {
   readonly signal?: AbortSignal;
   /** Speaks TLS, with the credentials that `pkiFiles` of `virnet/tls` gives. */
   readonly tls?: TlsClientOptions;
+  /** Lets a UNIX socket pass descriptors: `@virnet/native/unix` gives it. Elsewhere it does nothing. */
+  readonly unix?: UnixNative;
 }
 
 export interface SessionConnectOptions
@@ -95,8 +98,8 @@ function takenFrom({ transport }: TransportAddress, { tls }: ConnectOptions): Tr
 }
 
 /** What TLS needs is loaded by those who use it. */
-async function reach(address: OpenAddress, { tls, signal }: ConnectOptions): Promise<Transport> {
-  if (tls === undefined) return openTransport(address, signal);
+async function reach(address: OpenAddress, { tls, signal, unix }: ConnectOptions): Promise<Transport> {
+  if (tls === undefined) return openTransport(address, signal, unix);
   const { openTls } = await import("./transport/tls-client.ts");
   return openTls(address, tls, signal);
 }

@@ -1,9 +1,11 @@
 import { Connection } from "../connection/connection.ts";
+import type { Descriptors } from "../connection/descriptors.ts";
 import { type KeepaliveOptions, keepaliveWith } from "../connection/keepalive.ts";
 import { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType, Procedure, Program, StreamDirection } from "../program/program.ts";
 import { ErrorCode, ErrorDomain, ErrorLevel } from "../protocol/error-code.ts";
 import { VirNetMessageError } from "../protocol/gen/net.ts";
+import { MAX_DESCRIPTORS } from "../protocol/limits.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { errorFromWire, errorToWire, RpcError } from "../protocol/rpc-error.ts";
 import { ClientWire } from "../stream/client-wire.ts";
@@ -18,6 +20,7 @@ import { deferred } from "../util/deferred.ts";
 import { channel, operationChannel } from "../util/diagnostics.ts";
 import { nothing } from "../util/nothing.ts";
 import { decodeXdr } from "../xdr/type.ts";
+import { readUint32 } from "../xdr/words.ts";
 import { CallGate } from "./call-gate.ts";
 import { EventHub, type EventListener, type EventOptions, type EventStream, type Lagged } from "./event-hub.ts";
 import type { ClientCall, ClientInterceptor, SendCall } from "./interceptor.ts";
@@ -87,6 +90,10 @@ export class Client {
       limits: this.#limits,
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
+        ...(transport.descriptors && {
+          described: (header, bytes, start, end, descriptors) =>
+            this.#receiveWith(descriptors, header, bytes, start, end),
+        }),
         partial: (header) => this.#streams.partial(header),
         mark: (kind, serial) => this.#streams.mark(kind, serial),
         ended: () => this.#connection.fail(new ConnectionError("the server closed the connection", "eof")),
@@ -166,9 +173,10 @@ export class Client {
     options?: OptionsOf<Stream>,
   ): Promise<CallResult<Ret, Stream>> {
     // What can be said about calls that open streams includes all that can be said about others.
-    const { signal, sparse = false }: StreamOptions = options ?? {};
+    const { signal, sparse = false, descriptors, onDescriptors }: StreamOptions = options ?? {};
+    const call = { program, procedure, args, signal, sparse, descriptors, onDescriptors };
     // The reply is decoded by this procedure's own codec, so what comes is a Ret, and a stream where one is opened.
-    return this.#send({ program, procedure, args, signal, sparse }) as Promise<CallResult<Ret, Stream>>;
+    return this.#send(call) as Promise<CallResult<Ret, Stream>>;
   }
 
   /** Events of one kind, kept from now on and not from the first `next()`. */
@@ -237,17 +245,33 @@ export class Client {
 
   /** Throws what the call rejects with when it can't be sent. */
   #begin(call: ClientCall, resolve: (ret: unknown) => void, reject: (reason: unknown) => void): void {
-    const { program, procedure, args, signal } = call;
+    const { program, procedure, args, signal, descriptors, onDescriptors } = call;
     if (procedure.stream !== null) this.#streams.sayHello();
     const serial = this.#calls.reserve();
     const header = callHeader(program, procedure.number, serial);
-    this.#connection.send(header, procedure.args, args, procedure.name);
+    if (descriptors === undefined || descriptors.length === 0)
+      this.#connection.send(header, procedure.args, args, procedure.name);
+    else this.#sendWith(descriptors, header, call);
     const { position } = this.#connection;
     const off = signal === undefined ? nothing : this.#aborts.on(signal, (reason) => this.#abandon(serial, reason));
     // In the table before the call leaves: data may come before the reply.
     const wire = procedure.stream === null ? undefined : this.#openStream(header, call);
-    this.#calls.open(serial, { program, procedure, wire, position, resolve, reject, off });
+    this.#calls.open(serial, { program, procedure, wire, position, onDescriptors, resolve, reject, off });
     if (this.#streams.intake.isHolding) this.#streams.intake.update();
+  }
+
+  #sendWith(descriptors: readonly number[], header: MessageHeader, { procedure, args }: ClientCall): void {
+    if (descriptors.length > MAX_DESCRIPTORS)
+      throw new RangeError(`${descriptors.length} descriptors, expected at most ${MAX_DESCRIPTORS}`);
+    const copies: number[] = [];
+    try {
+      for (const descriptor of descriptors) copies.push(this.#connection.copy(descriptor));
+      const withDescriptors = { ...header, type: MessageType.CALL_WITH_FDS };
+      this.#connection.sendWith(copies, withDescriptors, procedure.args, args, procedure.name);
+    } catch (error) {
+      for (const copy of copies) this.#connection.closeCopy(copy);
+      throw error;
+    }
   }
 
   #openStream(header: MessageHeader, { signal, sparse = false }: ClientCall): ClientWire {
@@ -298,13 +322,26 @@ export class Client {
       case MessageType.STREAM:
       case MessageType.STREAM_HOLE:
         return this.#streams.take(header, bytes, start, end);
+      case MessageType.REPLY_WITH_FDS:
+        return this.#settle(header, bytes, withoutCount(header, bytes, start, end), end);
       default:
         throw protocolError(`a message of type ${header.type}, which a server does not send`, header);
     }
   }
 
+  #receiveWith(descriptors: Descriptors, header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+    try {
+      if (this.#end !== undefined) return;
+      if (header.type !== MessageType.REPLY_WITH_FDS)
+        throw protocolError(`a message of type ${header.type}, which a server does not send`, header);
+      this.#settle(header, bytes, start, end, descriptors);
+    } finally {
+      descriptors.close();
+    }
+  }
+
   /** Matches by program, version and serial; then the procedure must be the call's (F020, libvirt-rpc §1.4). */
-  #settle(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+  #settle(header: MessageHeader, bytes: Uint8Array, start: number, end: number, descriptors?: Descriptors): void {
     const call = this.#calls.get(header.serial);
     if (call === undefined || call.program.number !== header.program || call.program.version !== header.version) {
       if (call === undefined && this.#takeUnawaited(header, bytes, start, end)) return;
@@ -316,7 +353,9 @@ export class Client {
     this.#calls.settle(header.serial);
     call.off();
     try {
-      call.resolve(outcome(call, header, bytes, start, end));
+      const ret = outcome(call, header, bytes, start, end);
+      if (descriptors !== undefined) call.onDescriptors?.(descriptors);
+      call.resolve(ret);
     } catch (error) {
       call.reject(error);
       if (error instanceof ConnectionError) throw error;
@@ -399,6 +438,17 @@ function result(call: PendingCall, header: MessageHeader, bytes: Uint8Array, sta
   }
   throw sayUnsupported(errorFromWire(decodeXdr(VirNetMessageError, bytes, "error", start, end)));
 }
+
+/** Where the result of a reply that may pass descriptors begins, over a connection that can't pass any. */
+function withoutCount(header: MessageHeader, bytes: Uint8Array, start: number, end: number): number {
+  const count = end - start < COUNT_BYTES ? undefined : readUint32(bytes, start);
+  if (count === 0) return start + COUNT_BYTES;
+  const what =
+    count === undefined ? "no count of descriptors" : `${count} descriptors, which this connection can't pass`;
+  throw protocolError(`a reply with ${what}`, header);
+}
+
+const COUNT_BYTES = 4;
 
 /** "unknown procedure" of the RPC layer means: this server does not support it (F023). */
 function sayUnsupported(error: RpcError): RpcError {

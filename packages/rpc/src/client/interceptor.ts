@@ -1,3 +1,4 @@
+import type { Descriptors } from "../connection/descriptors.ts";
 import type { AnyProcedure, Program } from "../program/program.ts";
 import { sleep } from "../util/sleep.ts";
 
@@ -9,6 +10,8 @@ export interface ClientCall {
   readonly signal: AbortSignal | undefined;
   /** Of a call that opens a stream: may holes come and go? */
   readonly sparse?: boolean;
+  readonly descriptors?: readonly number[] | undefined;
+  readonly onDescriptors?: ((descriptors: Descriptors) => void) | undefined;
 }
 
 /** Sends a call and gives its result; that of a call that opens a stream is a `StreamResult`. */

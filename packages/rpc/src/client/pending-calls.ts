@@ -1,3 +1,4 @@
+import type { Descriptors } from "../connection/descriptors.ts";
 import type { AnyProcedure, Program } from "../program/program.ts";
 import type { ClientWire } from "../stream/client-wire.ts";
 
@@ -9,6 +10,7 @@ export interface PendingCall {
   readonly wire: ClientWire | undefined;
   /** Where the call ends in all that was queued. */
   readonly position: number;
+  readonly onDescriptors: ((descriptors: Descriptors) => void) | undefined;
   readonly resolve: (ret: unknown) => void;
   readonly reject: (reason: unknown) => void;
   /** Takes the listener off the caller's signal. */

@@ -1,3 +1,4 @@
+import type { Descriptors } from "../connection/descriptors.ts";
 import { type Procedure, type Program, proceduresOf, type StreamDirection } from "../program/program.ts";
 import type { RpcStream } from "../stream/rpc-stream.ts";
 
@@ -10,6 +11,16 @@ export interface CallOptions {
    * times in all. It can't where the call was not sent, and where the procedure is safe to run twice.
    */
   readonly retry?: "safe";
+  /**
+   * Descriptors to pass with the call, 32 at the most. They stay the caller's; copies are sent, so they must be open until the
+   * call settles. Rejects with `TypeError` where none can be passed: that takes a UNIX socket opened with `unix`.
+   */
+  readonly descriptors?: readonly number[];
+  /**
+   * Gets the descriptors that come with the good reply, just before the call resolves. Those that it takes are the caller's to
+   * close; all others are closed when it returns.
+   */
+  readonly onDescriptors?: (descriptors: Descriptors) => void;
 }
 
 /** What may be said about a call that opens a stream. */

@@ -1,13 +1,15 @@
 import { Framer, type PieceSink } from "../protocol/framer.ts";
 import { isKeepAlive, isPing, pingHeader, pongHeader } from "../protocol/keepalive-program.ts";
-import type { ProtocolLimits } from "../protocol/limits.ts";
+import { MAX_DESCRIPTORS, type ProtocolLimits } from "../protocol/limits.ts";
 import { type MarkKind, markHeader, markKind } from "../protocol/mark.ts";
 import { decodeHeader, HEADER_BYTES, type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import type { SecurityLayer } from "../sasl/security-layer.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { DescriptorChannel, Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { nothing } from "../util/nothing.ts";
 import { type XdrType, XdrVoid } from "../xdr/type.ts";
+import { readUint32 } from "../xdr/words.ts";
+import { Descriptors } from "./descriptors.ts";
 import type { Keepalive, Watched } from "./keepalive.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { SlabPool } from "./slab-pool.ts";
@@ -20,6 +22,8 @@ export interface ConnectionEvents {
    * here closes the connection with it.
    */
   message(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void;
+  /** The same for a message with descriptors, whose count has been taken off; those not taken are for the callee to close. */
+  described?(header: MessageHeader, bytes: Uint8Array, start: number, end: number, descriptors: Descriptors): void;
   /** A large data packet of a stream comes: who takes its payload piece by piece? Nobody, and it becomes a `message`. */
   partial?(header: MessageHeader): PieceSink | undefined;
   /** A mark in the flow of a stream's data, see `protocol/mark.ts`. */
@@ -44,9 +48,15 @@ const PONG_BACKLOG = 65_536;
 const MARK_BACKLOG = 4_194_304;
 const END_MS = 5_000;
 
+const COUNT_BYTES = 4;
+const HOW_TO_PASS =
+  "descriptors can only be passed over a UNIX socket that was opened with `unix` of @virnet/native/unix";
+
 /** Messages over a transport, with no notion of what they mean; only keepalive ends here. */
 export class Connection implements Watched {
   readonly #transport: Transport;
+  /** Passes descriptors; absent where that is not possible. */
+  #channel: DescriptorChannel | undefined;
   readonly #events: ConnectionEvents;
   readonly #framer: Framer;
   readonly #queue: SendQueue;
@@ -65,6 +75,7 @@ export class Connection implements Watched {
 
   constructor({ transport, slabs, limits, events }: ConnectionParts) {
     this.#transport = transport;
+    this.#channel = transport.descriptors;
     this.#events = events;
     this.#framer = new Framer(
       limits.frame,
@@ -101,6 +112,7 @@ export class Connection implements Watched {
   start(): void {
     this.#transport.start({
       receive: (chunk) => this.#receive(chunk),
+      ...(this.#channel !== undefined && { wanted: () => this.#wanted() }),
       ended: () => this.#events.ended(),
       closed: (error) => this.#gone(error),
     });
@@ -140,6 +152,46 @@ export class Connection implements Watched {
   /** Queues a whole message that may be others' as well: see `SendQueue.pushFrame`. */
   sendFrame(frame: Uint8Array): void {
     this.#queue.pushFrame(frame);
+  }
+
+  /** Can descriptors be passed? */
+  get passesDescriptors(): boolean {
+    return this.#channel !== undefined;
+  }
+
+  /**
+   * Copies a descriptor, for `sendWith`; until then the copy is the caller's. Throws `TypeError` where none can be passed,
+   * and for a number that is no descriptor of this process.
+   */
+  copy(descriptor: number): number {
+    const channel = this.#channel;
+    if (channel === undefined) throw new TypeError(HOW_TO_PASS);
+    try {
+      return channel.copy(descriptor);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new TypeError(`${descriptor} can't be passed as a descriptor: ${why}`, { cause });
+    }
+  }
+
+  /** Closes a descriptor that `copy` gave or that was received. */
+  closeCopy(copy: number): void {
+    this.#transport.descriptors?.close(copy);
+  }
+
+  /**
+   * Sends a message, and behind it these copies, which it takes over. Throws as `send` does, and then the copies stay the
+   * caller's. A connection that has closed takes them, too.
+   */
+  sendWith<T>(copies: readonly number[], header: MessageHeader, type: XdrType<T>, value: T, name: string): void {
+    const channel = this.#channel;
+    if (channel === undefined) throw new TypeError(HOW_TO_PASS);
+    let taken = false;
+    this.#queue.pushCounted(header, copies.length, type, value, name, (bytes, done) => {
+      taken = true;
+      channel.writeWith(bytes, copies, done);
+    });
+    if (!taken) for (const copy of copies) channel.close(copy);
   }
 
   /** Queues one message of raw bytes, large ones uncopied: see `SendQueue.pushRaw`. */
@@ -187,6 +239,8 @@ export class Connection implements Watched {
       return;
     }
     this.#layer = layer;
+    // Messages are cut otherwise from here on, and descriptors would stand anywhere.
+    this.#channel = undefined;
     const { write, writePair } = wrappedWrite(
       layer,
       (bytes, done) => this.#transport.write(bytes, done),
@@ -253,7 +307,52 @@ export class Connection implements Watched {
   #take(bytes: Uint8Array, start: number, end: number): void {
     const header = decodeHeader(bytes, start);
     if (isKeepAlive(header)) this.#keepAlive(header);
+    else if (this.#channel !== undefined && hasDescriptors(header)) this.#describe(header, bytes, start, end);
     else this.#events.message(header, bytes, start + HEADER_BYTES, end);
+  }
+
+  #wanted(): number {
+    return this.#layer === undefined ? this.#framer.missing : Number.POSITIVE_INFINITY;
+  }
+
+  /** The descriptors stand behind the message (libvirt-rpc §1.5); it waits for them, and what follows waits for both. */
+  #describe(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+    const from = start + HEADER_BYTES;
+    const count = countOf(header, bytes, from, end);
+    if (count === 0) {
+      this.#deliver(header, bytes, from + COUNT_BYTES, end, []);
+      return;
+    }
+    let arrived = false;
+    let deliver = (descriptors: readonly number[]): void => {
+      arrived = true;
+      this.#deliver(header, bytes, from + COUNT_BYTES, end, descriptors);
+    };
+    this.#channel?.receive(count, (descriptors) => deliver(descriptors));
+    if (arrived) return;
+    const payload = bytes.slice(from + COUNT_BYTES, end);
+    deliver = (descriptors) => this.#deliverLate(header, payload, descriptors);
+    this.hold();
+  }
+
+  #deliverLate(header: MessageHeader, payload: Uint8Array, descriptors: readonly number[]): void {
+    this.#guard(() => this.#deliver(header, payload, 0, payload.length, descriptors));
+    this.release();
+  }
+
+  #deliver(header: MessageHeader, bytes: Uint8Array, start: number, end: number, numbers: readonly number[]): void {
+    const channel = this.#channel;
+    const descriptors = new Descriptors(numbers, (number) => channel?.close(number));
+    if (this.#closed || this.#events.described === undefined) {
+      descriptors.close();
+      return;
+    }
+    try {
+      this.#events.described(header, bytes, start, end, descriptors);
+    } catch (error) {
+      descriptors.close();
+      throw error;
+    }
   }
 
   #passage(bytes: Uint8Array, start: number): PieceSink | undefined {
@@ -301,4 +400,18 @@ export class Connection implements Watched {
     this.#layer = undefined;
     this.#events.closed(error);
   }
+}
+
+function hasDescriptors({ type }: MessageHeader): boolean {
+  return type === MessageType.CALL_WITH_FDS || type === MessageType.REPLY_WITH_FDS;
+}
+
+/** How many descriptors a message announces. Throws {@link ConnectionError} for more than a message may have. */
+function countOf({ type }: MessageHeader, bytes: Uint8Array, start: number, end: number): number {
+  const count = end - start < COUNT_BYTES ? undefined : readUint32(bytes, start);
+  if (count !== undefined && count <= MAX_DESCRIPTORS) return count;
+  const what =
+    count === undefined ? "no count of descriptors" : `${count} descriptors, expected at most ${MAX_DESCRIPTORS}`;
+  const who = type === MessageType.CALL_WITH_FDS ? "the client sent a call" : "the server sent a reply";
+  throw new ConnectionError(`${who} with ${what}`, "protocol");
 }

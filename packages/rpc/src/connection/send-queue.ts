@@ -139,6 +139,37 @@ export class SendQueue {
     this.#flushWith(slab, payload, sent);
   }
 
+  /**
+   * Queues a message that begins with the number of the descriptors behind it, and hands it to `write` at once. Throws as
+   * `push` does. After `close` it does nothing, and `write` is not called.
+   */
+  pushCounted<T>(
+    header: MessageHeader,
+    count: number,
+    type: XdrType<T>,
+    value: T,
+    name: string,
+    write: WriteBytes,
+  ): void {
+    if (this.#closed) return;
+    this.flush();
+    const slab = this.#slabs.take();
+    slab.bound(this.#limits.frame);
+    try {
+      const start = beginFrame(slab, header);
+      slab.uint(count);
+      encodeInto(slab, type, value, name);
+      endFrame(slab, start);
+    } catch (error) {
+      this.#slabs.give(slab);
+      throw error;
+    }
+    const size = slab.position;
+    this.#inFlight += size;
+    this.#flushed += size;
+    write(slab.written(), () => this.#sent(slab, size));
+  }
+
   /** Hands what is queued to the transport now instead of at the end of the turn. */
   flush(): void {
     if (this.#shared !== undefined) this.#flushShared(this.#shared);

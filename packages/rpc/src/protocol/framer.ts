@@ -64,6 +64,13 @@ export class Framer {
     }
   }
 
+  /** How many bytes the frame at hand lacks, as far as is known: until its header is there, how many of that. */
+  get missing(): number {
+    if (this.#passing !== undefined) return this.#left;
+    if (this.#held() < HEADER_BYTES) return HEADER_BYTES - this.#held();
+    return readUint32(this.#hoard, this.#first) - this.#held();
+  }
+
   /** No frame is handed on until `resume`. Called from the sink it takes effect after the frame at hand. */
   stop(): void {
     this.#stopped = true;

@@ -9,6 +9,9 @@ export interface ProtocolLimits {
   readonly frame: number;
 }
 
+/** The most descriptors that a message may have (F035). */
+export const MAX_DESCRIPTORS = 32;
+
 export const defaultLimits: ProtocolLimits = { frame: 33_554_436 };
 
 /** `limits` with the defaults filled in. Throws `RangeError` for one that no message could meet. */

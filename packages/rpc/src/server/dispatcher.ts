@@ -1,3 +1,4 @@
+import type { Descriptors } from "../connection/descriptors.ts";
 import { type AnyProcedure, type Program, proceduresOf } from "../program/program.ts";
 import { ErrorCode, ErrorDomain } from "../protocol/error-code.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
@@ -59,6 +60,19 @@ export class Dispatcher {
     else if (header.type === MessageType.CALL_WITH_FDS) this.#callWithFds(client, header, bytes, start, end);
   }
 
+  /** The same for a message with descriptors, whose count has been taken off; closes what nobody takes. */
+  dispatchWith(
+    descriptors: Descriptors,
+    client: ServerClient,
+    header: MessageHeader,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (header.type !== MessageType.CALL_WITH_FDS || !this.#programs.has(header.program)) descriptors.close();
+    else this.#call(client, header, bytes, start, end, descriptors);
+  }
+
   /** The count of descriptors comes before the arguments; none is legal, also where none could be passed (libvirt-rpc §1.5). */
   #callWithFds(client: ServerClient, header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
     if (!this.#programs.has(header.program)) return;
@@ -71,19 +85,29 @@ export class Dispatcher {
     this.#call(client, header, bytes, start + COUNT_BYTES, end);
   }
 
-  #call(client: ServerClient, header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+  #call(
+    client: ServerClient,
+    header: MessageHeader,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    received?: Descriptors,
+  ): void {
     client.enter();
     const route = this.#route(header);
     if (route instanceof RpcError) {
+      received?.close();
       client.refuse(header, route);
       return;
     }
     const args = decodeArgs(route, bytes, start, end);
     if (args instanceof RpcError) {
+      received?.close();
       client.refuse(header, args);
       return;
     }
-    const call = { client, header, signal: client.signal, procedure: route.procedure, args: args.value };
+    const descriptors = client.descriptorsOf(received);
+    const call = { client, header, signal: client.signal, procedure: route.procedure, args: args.value, descriptors };
     if (route.procedure.stream === null) this.#run(call, route.answer, undefined);
     else this.#runStream(call, route.answer);
   }
@@ -119,14 +143,14 @@ export class Dispatcher {
   /** A stream is there before its handler runs, for its data may come before the reply has gone. */
   #runStream(call: Call, answer: AnswerCall): void {
     const stream = call.client.openStream(call);
-    if (stream instanceof RpcError) call.client.refuse(call.header, stream);
+    if (stream instanceof RpcError) call.client.refuse(call.header, stream, call.descriptors);
     else this.#run(stream.call, answer, stream);
   }
 
   #reply(call: Call, ret: unknown, stream: StreamAnswer | undefined): void {
-    const { client, header, procedure } = call;
+    const { client, header, procedure, descriptors } = call;
     try {
-      if (stream === undefined) client.reply(header, procedure.ret, ret, procedure.name);
+      if (stream === undefined) client.reply(header, procedure.ret, ret, procedure.name, descriptors);
       else stream.returned(ret);
     } catch (error) {
       this.#refuse(call, error, stream);
@@ -145,11 +169,12 @@ export class Dispatcher {
       header,
       procedure: { name },
       signal,
+      descriptors,
     } = call;
     try {
-      client.refuse(header, error instanceof RpcError ? error : internalError(name));
+      client.refuse(header, error instanceof RpcError ? error : internalError(name), descriptors);
     } catch (unsendable) {
-      client.refuse(header, internalError(name));
+      client.refuse(header, internalError(name), descriptors);
       this.#failed({ error: unsendable, client, procedure: name });
     }
     if (error instanceof RpcError || (signal.aborted && error === signal.reason)) return;

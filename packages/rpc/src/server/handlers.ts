@@ -1,6 +1,7 @@
 import type { AnyProcedure, Procedure } from "../program/program.ts";
 import type { MessageHeader } from "../protocol/message.ts";
 import type { RpcStream } from "../stream/rpc-stream.ts";
+import type { CallDescriptors } from "./call-descriptors.ts";
 import type { ServerClient } from "./server-client.ts";
 
 /** What a handler knows besides its arguments. */
@@ -12,6 +13,8 @@ export interface Call {
   readonly procedure: AnyProcedure;
   /** The decoded arguments, for those who stand around handlers. */
   readonly args: unknown;
+  /** Descriptors that came with the call, and those to leave with the reply. */
+  readonly descriptors: CallDescriptors;
 }
 
 /** What may be said when a stream is accepted. */

@@ -2,7 +2,9 @@ export type { FdAddress, TcpAddress } from "../transport/address.ts";
 export type { ListenAddress, UnixListenAddress } from "../transport/listen.ts";
 export type { ProxyProtocolOptions } from "../transport/proxy-acceptor.ts";
 export type { TlsServerOptions } from "../transport/tls-server.ts";
+export type { UnixIdentity, UnixNative, UnixPeer } from "../transport/unix-native.ts";
 export { CallContext } from "./call-context.ts";
+export type { CallDescriptors } from "./call-descriptors.ts";
 export type { HandlerFailure } from "./dispatcher.ts";
 export { EventCallbacks } from "./event-callbacks.ts";
 export type {

@@ -1,4 +1,5 @@
 import { Connection } from "../connection/connection.ts";
+import type { Descriptors } from "../connection/descriptors.ts";
 import type { Keepalive } from "../connection/keepalive.ts";
 import { RequestWindow } from "../connection/request-window.ts";
 import type { SlabPool } from "../connection/slab-pool.ts";
@@ -12,10 +13,12 @@ import { StreamTable } from "../stream/stream-table.ts";
 import type { Security } from "../tls/security.ts";
 import type { Endpoint } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
+import type { UnixIdentity } from "../transport/unix-native.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { type Deferred, deferred } from "../util/deferred.ts";
 import { channel } from "../util/diagnostics.ts";
 import type { XdrType } from "../xdr/type.ts";
+import { type CallDescriptors, noDescriptors, PassedDescriptors } from "./call-descriptors.ts";
 import type { Call } from "./handlers.ts";
 import type { ServerLimits } from "./limits.ts";
 import { eventHeader, type SharedEvent } from "./shared-event.ts";
@@ -36,12 +39,16 @@ export type Dispatch = (
   end: number,
 ) => void;
 
+/** Works on one message that came with descriptors. */
+export type DispatchWith = (descriptors: Descriptors, ...message: Parameters<Dispatch>) => void;
+
 export interface ServerClientParts {
   readonly id: number;
   readonly transport: Transport;
   readonly slabs: SlabPool;
   readonly limits: ServerLimits;
   readonly dispatch: Dispatch;
+  readonly dispatchWith: DispatchWith;
   /** Looks after clients that know the keepalive program; `undefined` when nobody does. */
   readonly keepalive: Keepalive | undefined;
   /** Is a message of that program enough to show that the client knows it? */
@@ -54,6 +61,8 @@ export interface ServerClientParts {
 export interface ClientIdentity {
   /** The name in its certificate, in the text form of allow-lists. */
   readonly x509DistinguishedName: string | null;
+  /** The process at the other end of a UNIX socket, where the service was given `unix`. */
+  readonly unix: UnixIdentity | null;
 }
 
 /** One connected client, as its handlers see it. */
@@ -64,7 +73,10 @@ export class ServerClient {
   readonly remote: Endpoint;
   /** How the connection is protected, and the client's certificate; `null` where it isn't. */
   readonly security: Security | null;
+  readonly #unix: UnixIdentity | null;
   readonly #connection: Connection;
+  /** Those of calls that are being worked on. */
+  #descriptors: Set<PassedDescriptors> | undefined;
   readonly #window: RequestWindow;
   /** Made with the first packet or call of a stream: most clients never have one. */
   #streams: StreamTable<ServerWire> | undefined;
@@ -85,12 +97,23 @@ export class ServerClient {
   /** Those that are to look after this client, until they do. */
   #keepalive: Keepalive | undefined;
 
-  constructor({ id, transport, slabs, limits, dispatch, keepalive, keepaliveBySign, onEnd }: ServerClientParts) {
+  constructor({
+    id,
+    transport,
+    slabs,
+    limits,
+    dispatch,
+    dispatchWith,
+    keepalive,
+    keepaliveBySign,
+    onEnd,
+  }: ServerClientParts) {
     this.id = id;
     this.#keepalive = keepalive;
     this.local = transport.local;
     this.remote = transport.remote;
     this.security = transport.security ?? null;
+    this.#unix = transport.identity ?? null;
     this.#onEnd = onEnd;
     this.#limits = limits;
     this.#dispatch = dispatch;
@@ -100,6 +123,10 @@ export class ServerClient {
       limits,
       events: {
         message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
+        ...(transport.descriptors && {
+          described: (header, bytes, start, end, descriptors) =>
+            dispatchWith(descriptors, this, header, bytes, start, end),
+        }),
         partial: (header) => this.#streamTable().partial(header),
         mark: (kind, serial) => this.#streamTable().mark(kind, serial),
         ...(keepaliveBySign && { keepalive: () => this.startKeepalive() }),
@@ -134,7 +161,7 @@ export class ServerClient {
 
   /** Who the client has proved to be. */
   get identity(): ClientIdentity {
-    return { x509DistinguishedName: this.security?.peer?.distinguishedName ?? null };
+    return { x509DistinguishedName: this.security?.peer?.distinguishedName ?? null, unix: this.#unix };
   }
 
   /** Calls of this client being worked on. */
@@ -216,19 +243,36 @@ export class ServerClient {
     this.#window.enter();
   }
 
+  /** For the dispatcher: the descriptors of a call, until it is answered. */
+  descriptorsOf(received: Descriptors | undefined): CallDescriptors {
+    if (!this.#connection.passesDescriptors) return noDescriptors;
+    const descriptors = new PassedDescriptors(received, this.#connection);
+    (this.#descriptors ??= new Set()).add(descriptors);
+    return descriptors;
+  }
+
   /** For the dispatcher: the good answer to a call. Throws, answering nothing, when `ret` can't be sent. */
-  reply<T>(call: MessageHeader, type: XdrType<T>, ret: T, name: string): void {
-    if (this.#end === undefined) this.#send(replyTo(call, MessageStatus.OK), type, ret, name);
+  reply<T>(
+    call: MessageHeader,
+    type: XdrType<T>,
+    ret: T,
+    name: string,
+    descriptors: CallDescriptors = noDescriptors,
+  ): void {
+    if (this.#end === undefined) {
+      if (descriptors === noDescriptors) this.#send(replyTo(call, MessageStatus.OK), type, ret, name);
+      else this.#sendWith(descriptors, call, type, ret, name);
+    }
     if (this.#afterReply !== undefined) this.#answered(call, true);
-    this.#leave();
+    this.#leave(descriptors);
   }
 
   /** For the dispatcher: the error that answers a call. */
-  refuse(call: MessageHeader, error: RpcError): void {
+  refuse(call: MessageHeader, error: RpcError, descriptors: CallDescriptors = noDescriptors): void {
     if (this.#end === undefined)
       this.#send(replyTo(call, MessageStatus.ERROR), VirNetMessageError, errorToWire(error), "error");
     if (this.#afterReply !== undefined) this.#answered(call, false);
-    this.#leave();
+    this.#leave(descriptors);
   }
 
   /** For the dispatcher: a stream under the serial of its call, or why there can be none. */
@@ -244,7 +288,7 @@ export class ServerClient {
     const forget = (): void => streams.remove(wire);
     const wire: ServerWire = new ServerWire({ core, port: this.#connection, accept: () => answer.begin(), forget });
     const answer = new StreamAnswer({ ...call, signal: abort.signal }, wire, {
-      reply: (ret) => this.reply(call.header, call.procedure.ret, ret, call.procedure.name),
+      reply: (ret) => this.reply(call.header, call.procedure.ret, ret, call.procedure.name, call.descriptors),
       disconnect: (error) => this.#connection.fail(error),
     });
     streams.add(wire);
@@ -257,6 +301,19 @@ export class ServerClient {
       return;
     }
     this.#dispatch(this, header, bytes, start, end);
+  }
+
+  /** A good reply, with those descriptors that the handler has attached (F033). */
+  #sendWith<T>(descriptors: CallDescriptors, call: MessageHeader, type: XdrType<T>, ret: T, name: string): void {
+    const attached = descriptors instanceof PassedDescriptors ? descriptors.attached : [];
+    const header = replyTo(call, MessageStatus.OK);
+    if (attached.length === 0) {
+      this.#send(header, type, ret, name);
+      return;
+    }
+    this.#connection.sendWith(attached, { ...header, type: MessageType.REPLY_WITH_FDS }, type, ret, name);
+    if (descriptors instanceof PassedDescriptors) descriptors.sent();
+    this.#watchBacklog();
   }
 
   #send<T>(header: MessageHeader, type: XdrType<T>, value: T, name: string): void {
@@ -287,7 +344,11 @@ export class ServerClient {
     this.#connection.end();
   }
 
-  #leave(): void {
+  #leave(descriptors: CallDescriptors): void {
+    if (descriptors instanceof PassedDescriptors) {
+      descriptors.close();
+      this.#descriptors?.delete(descriptors);
+    }
     this.#window.leave();
     this.#endWhenIdle();
   }
@@ -302,6 +363,7 @@ export class ServerClient {
 
   #finish(error: ConnectionError): void {
     this.#end = error;
+    for (const descriptors of this.#descriptors ?? []) descriptors.close();
     this.#streams?.loseAll(error);
     this.#abort?.abort(error);
     this.#closed?.resolve(error);

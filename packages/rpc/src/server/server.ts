@@ -9,7 +9,7 @@ import { abortable } from "../util/signals.ts";
 import { Dispatcher, type HandlerFailure } from "./dispatcher.ts";
 import type { Handlers, ServerInterceptor } from "./handlers.ts";
 import { type ServerLimits, serverLimits } from "./limits.ts";
-import { type Dispatch, ServerClient } from "./server-client.ts";
+import { type Dispatch, type DispatchWith, ServerClient } from "./server-client.ts";
 import { openService, type Service, type ServiceOptions } from "./service.ts";
 import { SharedEvent } from "./shared-event.ts";
 
@@ -56,6 +56,7 @@ export class Server {
   /** One function for all clients, as is the next. */
   readonly #dispatch: Dispatch = (client, header, bytes, start, end) =>
     this.#dispatcher.dispatch(client, header, bytes, start, end);
+  readonly #dispatchWith: DispatchWith = (...message) => this.#dispatcher.dispatchWith(...message);
   readonly #onClientEnd = (client: ServerClient, error: ConnectionError): void => {
     this.#clients.delete(client.id);
     if (closedChannel.hasSubscribers) closedChannel.publish({ server: this, client, error });
@@ -128,6 +129,7 @@ export class Server {
       slabs: this.#slabs,
       limits: this.#limits,
       dispatch: this.#dispatch,
+      dispatchWith: this.#dispatchWith,
       keepalive: this.#keepalive,
       keepaliveBySign: this.#keepaliveBySign,
       onEnd: this.#onClientEnd,

@@ -1,9 +1,10 @@
 import type { Advertisement, AdvertiseOptions } from "../mdns/advertise.ts";
 import { describeEndpoint, type Endpoint } from "../transport/address.ts";
-import { type Admit, admitPlain, type ListenAddress, listen } from "../transport/listen.ts";
+import { type Admit, admitPlain, type ListenAddress, type ListenOptions, listen } from "../transport/listen.ts";
 import type { ProxyAcceptor, ProxyProtocolOptions } from "../transport/proxy-acceptor.ts";
 import type { TlsAcceptor, TlsServerOptions } from "../transport/tls-server.ts";
 import type { Transport } from "../transport/transport.ts";
+import type { UnixNative } from "../transport/unix-native.ts";
 import type { ConnectionError } from "../util/connection-error.ts";
 
 export interface ServiceOptions {
@@ -15,6 +16,11 @@ export interface ServiceOptions {
   readonly tls?: TlsServerOptions;
   /** Wants a balancer's header before all else, TLS included: `true`, or who is believed and for how long it is waited. */
   readonly proxyProtocol?: ProxyProtocolOptions | true;
+  /**
+   * Lets clients of a UNIX socket be identified, and pass descriptors: `@virnet/native/unix` gives it. Each message takes one
+   * more read from the system. Over TCP, TLS and the PROXY protocol it does nothing.
+   */
+  readonly unix?: UnixNative;
 }
 
 export interface ServiceParts extends ServiceOptions {
@@ -51,7 +57,7 @@ export interface Service {
  */
 export async function openService(address: ListenAddress, parts: ServiceParts): Promise<Service> {
   const acceptor = parts.tls === undefined ? undefined : await openAcceptor(parts.tls, parts.accept);
-  const inner = acceptor === undefined ? admitPlain(parts.accept) : { admit: acceptor.accept.bind(acceptor) };
+  const inner = acceptor === undefined ? await entranceOf(parts) : { admit: acceptor.accept.bind(acceptor) };
   const proxied = await openProxied(parts.proxyProtocol, inner.admit);
   const entrance = proxied === undefined ? inner : { admit: proxied.accept.bind(proxied) };
   const listeners = await listen(address, { ...parts, ...entrance });
@@ -70,6 +76,13 @@ export async function openService(address: ListenAddress, parts: ServiceParts): 
     },
     toString: () => endpoints.map(describeEndpoint).join(", "),
   };
+}
+
+/** What descriptors need is loaded by those who pass them. */
+async function entranceOf({ unix, accept }: ServiceParts): Promise<Pick<ListenOptions, "admit" | "adopt">> {
+  return unix === undefined
+    ? admitPlain(accept)
+    : (await import("../transport/unix-socket.ts")).admitUnix(unix, accept);
 }
 
 /** What TLS needs is loaded by those who use it. */

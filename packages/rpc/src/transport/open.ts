@@ -14,6 +14,7 @@ import {
 import { endpointsOf, type Intake, NodeSocket, openIntake, readBuffer, socketError } from "./node-socket.ts";
 import { resolveHost } from "./resolve-host.ts";
 import type { Transport } from "./transport.ts";
+import type { UnixNative } from "./unix-native.ts";
 
 /** What `openTransport` can reach. */
 export type OpenAddress = UnixAddress | TcpAddress | FdAddress | CommandAddress | SshAddress;
@@ -22,12 +23,13 @@ export type OpenAddress = UnixAddress | TcpAddress | FdAddress | CommandAddress 
  * A connected transport. Rejects with {@link ConnectionError} when nobody answers, with the reason of `signal` when that
  * comes first, and throws `RangeError` for an address that can't be one.
  */
-export async function openTransport(address: OpenAddress, signal?: AbortSignal): Promise<Transport> {
+export async function openTransport(address: OpenAddress, signal?: AbortSignal, unix?: UnixNative): Promise<Transport> {
   signal?.throwIfAborted();
   if ("fd" in address) return openDescriptor(address);
   if ("command" in address) return (await import("./command.ts")).openCommand(address, signal);
   if ("ssh" in address) return (await import("./ssh.ts")).openSsh(address, signal);
-  return dialAddress(address, signal, dialPlain);
+  if (unix === undefined || !("path" in address)) return dialAddress(address, signal, dialPlain);
+  return dialAddress(address, signal, (await import("./unix-socket.ts")).dialUnix(unix));
 }
 
 function dialPlain(target: net.TcpNetConnectOpts | net.IpcNetConnectOpts, { onread }: Intake): PlainDial {

@@ -53,7 +53,7 @@ export class ProxyAcceptor {
       return;
     }
     if (!this.#isTrusted(own.remote)) {
-      arrival.refuse("PROXY protocol: not an address of a balancer that is trusted here", "closed");
+      arrival.refuse("PROXY protocol: not an address of a balancer that is trusted here", "refused");
       return;
     }
     const [oldest] = this.#waiting;

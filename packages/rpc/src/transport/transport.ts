@@ -1,15 +1,35 @@
 import type { Security } from "../tls/security.ts";
 import type { ConnectionError } from "../util/connection-error.ts";
 import type { Endpoint } from "./address.ts";
+import type { UnixIdentity } from "./unix-native.ts";
 
 /** What a transport calls. Plain calls, never promises: this is the hot path. */
 export interface TransportEvents {
   /** Bytes from the peer. They are only lent: the buffer is used again once this returns. */
   receive(chunk: Uint8Array): void;
+  /** How many bytes may be taken next at the most, so that none is read past a message. For transports with `descriptors`. */
+  wanted?(): number;
   /** The peer sends no more; it may still read. */
   ended(): void;
   /** Once, and last: reason `eof` when the peer closed, `closed` when we did, `error` otherwise. */
   closed(error: ConnectionError): void;
+}
+
+/**
+ * Passes descriptors beside the bytes. A descriptor that is received belongs to who gets it; one that is written belongs to
+ * the transport, which closes it.
+ */
+export interface DescriptorChannel {
+  /** Another descriptor for the same thing. Throws the system's error. */
+  copy(descriptor: number): number;
+  close(descriptor: number): void;
+  /** Sends `bytes`, and right behind them each of `copies`. */
+  writeWith(bytes: Uint8Array, copies: readonly number[], done: () => void): void;
+  /**
+   * Takes the `count` descriptors that stand behind what has been received, and gives them to `done`, at once or later;
+   * meanwhile no bytes come. When they don't come the connection ends.
+   */
+  receive(count: number, done: (descriptors: number[]) => void): void;
 }
 
 /** A byte stream in both directions, whatever carries it. */
@@ -18,6 +38,10 @@ export interface Transport {
   readonly remote: Endpoint;
   /** How the bytes are protected; `null` or absent: not at all. */
   readonly security?: Security | null;
+  /** Who is at the other end of a UNIX socket; `null` or absent: not known. */
+  readonly identity?: UnixIdentity | null;
+  /** Absent where descriptors can't be passed. */
+  readonly descriptors?: DescriptorChannel;
   /**
    * How many of the bytes written since `start` the system was given at the most. Asked once the transport has closed;
    * where it is absent, all of them count.

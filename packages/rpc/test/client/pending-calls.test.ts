@@ -8,6 +8,7 @@ function call(rejected: unknown[] = [], position = 0): PendingCall {
     procedure: Echo.procedures.say,
     wire: undefined,
     position,
+    onDescriptors: undefined,
     resolve: () => {},
     reject: (reason: unknown) => rejected.push(reason),
     off: () => {},

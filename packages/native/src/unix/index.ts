@@ -1,0 +1,1 @@
+export { loadUnix } from "./unix.ts";
