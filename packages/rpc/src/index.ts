@@ -13,6 +13,7 @@ export {
 export type { ClientLimits } from "./client/limits.ts";
 export type { CallOptions, ProgramClient, StreamOptions, StreamResult } from "./client/program-client.ts";
 export { Session } from "./client/session.ts";
+export { Resync, type SessionEventOptions, type SessionEventStream } from "./client/session-events.ts";
 export type { ReconnectOptions, SessionLimits, SessionOptions, SessionStep } from "./client/session-options.ts";
 export type { SessionState, SessionStateName } from "./client/session-state.ts";
 export {

@@ -1,4 +1,4 @@
-import type { Procedure, Program, StreamDirection } from "../program/program.ts";
+import type { EventType, Procedure, Program, StreamDirection } from "../program/program.ts";
 import { AbortHub } from "../util/abort-hub.ts";
 import { AsyncQueue } from "../util/async-queue.ts";
 import { ConnectionError, undelivered } from "../util/connection-error.ts";
@@ -17,6 +17,7 @@ import {
   type ProgramClient,
   programClient,
 } from "./program-client.ts";
+import { type SessionEventOptions, type SessionEventStream, SessionEvents } from "./session-events.ts";
 import { type SessionOptions, type SessionSettings, sessionSettings } from "./session-options.ts";
 import type { SessionState } from "./session-state.ts";
 
@@ -47,6 +48,7 @@ export class Session implements AsyncDisposable {
   readonly #aborts = new AbortHub();
   readonly #calls = new CallGate(() => this.#client === undefined, this.#aborts);
   readonly #openings = new CallGate(() => this.#client === undefined, this.#aborts);
+  readonly #events = new SessionEvents();
   readonly #programs = new Map<Program<object>, unknown>();
   readonly #watchers = new Set<AsyncQueue<SessionState>>();
   readonly #onClosed: (error: ConnectionError) => void;
@@ -144,6 +146,14 @@ export class Session implements AsyncDisposable {
     const { retry = this.#settings.retry }: CallOptions = options ?? {};
     if (client?.isOpen === true && retry === undefined) return client.call(program, procedure, args, options);
     return this.#callPatiently(program, procedure, args, options);
+  }
+
+  /**
+   * Events of one kind over this connection and all that follow, from now on. After a loss they are registered again, and a
+   * {@link Resync} tells that something may have been missed.
+   */
+  events<T>(type: EventType<T>, options: SessionEventOptions = {}): SessionEventStream<T> {
+    return this.#events.subscribe(type, options);
   }
 
   /**
@@ -280,6 +290,7 @@ export class Session implements AsyncDisposable {
       void client.closed.then((error) => abort.abort(error));
       this.#become({ state: "authenticating", attempt });
       for (const step of [authenticate, open]) await abortable(step(client, signal), signal);
+      await abortable(this.#events.attach(client, signal), signal);
       return client;
     } catch (error) {
       void client.close();
@@ -307,6 +318,7 @@ export class Session implements AsyncDisposable {
     this.#calls.admit();
     this.#openings.admit();
     this.#settings.opened(client);
+    this.#events.resync();
     const error = await client.closed;
     off();
     this.#client = undefined;
@@ -346,6 +358,7 @@ export class Session implements AsyncDisposable {
     this.#offSignal();
     this.#become({ state: "closed", error });
     for (const watcher of this.#watchers) watcher.end();
+    this.#events.end(end.reason === "closed" ? undefined : end);
     this.#calls.refuseAll(undelivered(end, "not-sent"));
     this.#openings.refuseAll(error);
     this.#onClosed(end);

@@ -1,12 +1,14 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.ts";
+import { Lagged } from "../../src/client/event-hub.ts";
 import { Session } from "../../src/client/session.ts";
+import { Resync } from "../../src/client/session-events.ts";
 import type { SessionOptions } from "../../src/client/session-options.ts";
 import { nextStates, type SessionState } from "../../src/client/session-state.ts";
 import { RpcError } from "../../src/protocol/rpc-error.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
-import { Echo } from "../helpers/echo.ts";
+import { Echo, EchoTick } from "../helpers/echo.ts";
 import { Host } from "../helpers/host.ts";
 import { nextTurn, until } from "../helpers/turns.ts";
 
@@ -329,6 +331,68 @@ describe("a call of a session", () => {
     host.back();
     await session.opened();
     expect(await echo.say(text)).toEqual({ lines: ["hi"] });
+    await session.close();
+  });
+});
+
+describe("events of a session", () => {
+  const register = (client: Client): Promise<void> => client.program(Echo).watch();
+
+  it("come over each connection, registered anew, with a resync in between", async () => {
+    const { host, session } = await opened();
+    const ticks = session.events(EchoTick, { register });
+    await ticks.ready;
+    host.tick(1n);
+    expect(await ticks.next()).toEqual({ value: { count: 1n }, done: false });
+    host.drop();
+    expect((await ticks.next()).value).toBeInstanceOf(Resync);
+    expect(session.state).toEqual({ state: "open", times: 2 });
+    host.tick(2n);
+    expect(await ticks.next()).toEqual({ value: { count: 2n }, done: false });
+    await session.close();
+    expect(await ticks.next()).toEqual({ value: undefined, done: true });
+    expect(await session.events(EchoTick).next()).toEqual({ value: undefined, done: true });
+  });
+
+  it("asked for before there is a connection come with the first, without a resync", async () => {
+    const { host, session } = begun();
+    const ticks = session.events(EchoTick, { register });
+    await ticks.ready;
+    await session.opened();
+    host.tick(1n);
+    expect(await ticks.next()).toEqual({ value: { count: 1n }, done: false });
+    await session.close();
+  });
+
+  it("that can't be registered end with the reason, and nothing else does", async () => {
+    const { session, echo } = await opened();
+    const refusal = new RpcError("no such events");
+    const ticks = session.events(EchoTick, { register: () => Promise.reject(refusal) });
+    await expect(ticks.ready).rejects.toBe(refusal);
+    await expect(ticks.next()).rejects.toBe(refusal);
+    expect(await echo.say(text)).toEqual({ lines: ["hi"] });
+    await session.close();
+  });
+
+  it("end with the error when the session is given up, and with the signal's reason", async () => {
+    const { host, session } = await opened({ backoff: { attempts: 1 } });
+    const abort = new AbortController();
+    const [ticks, left] = [session.events(EchoTick), session.events(EchoTick, { signal: abort.signal })];
+    abort.abort(new Error("enough"));
+    await expect(left.next()).rejects.toThrow("enough");
+    host.drop();
+    await expect(ticks.next()).rejects.toBeInstanceOf(ConnectionError);
+    await expect(session.events(EchoTick).next()).rejects.toBeInstanceOf(ConnectionError);
+  });
+
+  it("that a late reader misses are counted in their place", async () => {
+    const { host, session } = await opened();
+    const ticks = session.events(EchoTick, { register, limit: 2, overflow: "dropOldest" });
+    await ticks.ready;
+    for (let count = 1n; count <= 5n; count++) host.tick(count);
+    await until(() => ticks.dropped === 3);
+    expect((await ticks.next()).value).toEqual(new Lagged(3));
+    expect((await ticks.next()).value).toEqual({ count: 4n });
     await session.close();
   });
 });

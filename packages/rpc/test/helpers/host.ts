@@ -1,9 +1,10 @@
 import { Client, type ClientOptions } from "../../src/client/client.ts";
 import { Server } from "../../src/server/server.ts";
+import type { ServerClient } from "../../src/server/server-client.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
-import { Echo } from "./echo.ts";
+import { Echo, EchoTick } from "./echo.ts";
 
 /** A server in memory that dies and comes back as a test wants it. */
 export class Host {
@@ -16,6 +17,7 @@ export class Host {
   /** How clients are made. */
   options: ClientOptions = {};
   readonly #far = new Set<Transport>();
+  readonly #watching = new Set<ServerClient>();
   readonly #server = new Server({ name: "host" }).add(Echo, {
     say: ({ text, repeat }) => {
       this.said.push(text);
@@ -25,7 +27,10 @@ export class Host {
       this.said.push(text);
       return new Promise(() => {}); // for ever, as nothing but the end of the connection ends it
     },
-    watch: () => {},
+    watch: (_, { client }) => {
+      this.#watching.add(client);
+      client.signal.addEventListener("abort", () => this.#watching.delete(client), { once: true });
+    },
   });
 
   /** Bound, so that it can be a session's `connect`. */
@@ -42,6 +47,11 @@ export class Host {
   /** Connections that the server has. */
   get clients(): number {
     return [...this.#server.clients].length;
+  }
+
+  /** An event for all who have called `watch`. */
+  tick(count: bigint): void {
+    for (const client of this.#watching) client.emit(EchoTick, { count });
   }
 
   /** Every connection breaks; new ones are taken. */
