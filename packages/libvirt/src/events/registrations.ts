@@ -1,6 +1,7 @@
 import type { Client, EventListener } from "virnet";
 import type { Domain } from "../domain.ts";
 import type { EventKind, LibvirtEvent } from "./event.ts";
+import { EventOrder, type Lane } from "./event-order.ts";
 import { type EventForm, eventKinds, type RemoteClient } from "./kinds.ts";
 
 /** Takes the events of a registration. */
@@ -19,12 +20,10 @@ export interface RegistrationsParts {
   readonly remote: RemoteClient;
 }
 
-/** Events that may come before the reply that names their callback; libvirt sends none, and the rest are dropped. */
-const MOST_EARLY = 1024;
-
 /** What is registered at the server over one connection: each kind once for all domains, and once for each domain asked for. */
 export class Registrations {
   readonly #parts: RegistrationsParts;
+  readonly #order = new EventOrder();
   readonly #routes = new Map<EventKind, Route>();
 
   constructor(parts: RegistrationsParts) {
@@ -33,7 +32,7 @@ export class Registrations {
 
   /** Messages of callbacks that nobody has registered, dropped. */
   get unknown(): number {
-    return [...this.#routes.values()].reduce((sum, route) => sum + route.unknown, 0);
+    return this.#order.unknown;
   }
 
   /**
@@ -53,40 +52,42 @@ export class Registrations {
     const known = this.#routes.get(kind);
     if (known !== undefined) return known;
     const { present, old } = eventKinds[kind];
-    const route = new Route(this.#parts, this.#parts.callbacks || kind === "connection-closed" ? present : old, kind);
+    const form = this.#parts.callbacks || kind === "connection-closed" ? present : old;
+    const route = new Route(this.#parts, { kind, form, order: this.#order });
     this.#routes.set(kind, route);
     return route;
   }
 }
 
-interface Early {
-  readonly callback: number;
-  readonly message: unknown;
-  readonly size: number;
+interface RouteParts {
+  readonly kind: EventKind;
+  /** `null`: the server has none. */
+  readonly form: EventForm | null;
+  readonly order: EventOrder;
 }
 
 /** One kind's messages, and for whom they are. */
-class Route implements EventListener<unknown> {
+class Route implements EventListener<unknown>, Lane {
   readonly #parts: RegistrationsParts;
-  readonly #form: EventForm | null;
   readonly #kind: EventKind;
+  readonly #form: EventForm | null;
+  readonly #order: EventOrder;
   readonly #registrations = new Map<string, Registration>();
   /** Those the server has registered, by callback; under `null` where messages carry none. */
   readonly #byCallback = new Map<number | null, Registration>();
-  #early: Early[] = [];
   /** Registrations on their way. */
   #pending = 0;
   #off: (() => void) | undefined;
-  #unknown = 0;
 
-  constructor(parts: RegistrationsParts, form: EventForm | null, kind: EventKind) {
+  constructor(parts: RegistrationsParts, { kind, form, order }: RouteParts) {
     this.#parts = parts;
-    this.#form = form;
     this.#kind = kind;
+    this.#form = form;
+    this.#order = order;
   }
 
-  get unknown(): number {
-    return this.#unknown;
+  get isPending(): boolean {
+    return this.#pending > 0;
   }
 
   join(domain: Domain | null, sink: EventSink): Promise<void> {
@@ -100,13 +101,17 @@ class Route implements EventListener<unknown> {
   }
 
   event(message: unknown, size: number): void {
-    const callback = this.#form?.callbackOf(message) ?? null;
+    this.#order.take(this, this.#form?.callbackOf(message) ?? null, message, size);
+  }
+
+  /** Once for all who take it. Nobody may be left who does, when the server is just being told so. */
+  deliver(callback: number | null, message: unknown, size: number): boolean {
     const registration = this.#byCallback.get(callback);
-    if (registration !== undefined) this.#deliver(registration, message, size);
-    else if (callback !== null && this.#pending > 0 && this.#early.length < MOST_EARLY)
-      this.#early.push({ callback, message, size });
-    else if (callback === null && this.#pending > 0) this.#deliverToAll(message, size);
-    else this.#unknown++;
+    if (registration === undefined || this.#form === null) return false;
+    if (registration.sinks.size === 0) return true;
+    const event = this.#form.read(message, this.#parts.remote);
+    for (const sink of registration.sinks) sink.take(event, size);
+    return true;
   }
 
   broken(error: unknown): void {
@@ -143,11 +148,10 @@ class Route implements EventListener<unknown> {
     try {
       const callback = await form.register(client, domain?.reference ?? null);
       this.#byCallback.set(callback, registration);
-      this.#deliverEarly(callback, registration);
       return callback;
     } finally {
       this.#pending--;
-      this.#forgetEarly();
+      this.#order.settle();
       this.#listenNoMore();
     }
   }
@@ -160,28 +164,6 @@ class Route implements EventListener<unknown> {
       this.#byCallback.delete(callback);
       this.#listenNoMore();
     }
-  }
-
-  #deliver(registration: Registration, message: unknown, size: number): void {
-    if (registration.sinks.size === 0 || this.#form === null) return;
-    const event = this.#form.read(message, this.#parts.remote);
-    for (const sink of registration.sinks) sink.take(event, size);
-  }
-
-  #deliverToAll(message: unknown, size: number): void {
-    for (const registration of this.#registrations.values()) this.#deliver(registration, message, size);
-  }
-
-  #deliverEarly(callback: number | null, registration: Registration): void {
-    const [mine, others] = partition(this.#early, (early) => early.callback === callback);
-    this.#early = others;
-    for (const { message, size } of mine) this.#deliver(registration, message, size);
-  }
-
-  #forgetEarly(): void {
-    if (this.#pending > 0) return;
-    this.#unknown += this.#early.length;
-    this.#early = [];
   }
 
   #listenNoMore(): void {
@@ -247,10 +229,6 @@ class Registration {
       await this.#parts.deregister(this.#callback);
     }
   }
-}
-
-function partition<T>(all: readonly T[], wanted: (item: T) => boolean): [wanted: T[], others: T[]] {
-  return [all.filter(wanted), all.filter((item) => !wanted(item))];
 }
 
 function ignore(): void {}

@@ -233,6 +233,48 @@ describe("nothing is lost", () => {
     expect(client.unheardEvents).toBe(0);
   });
 
+  it("nor turned around, over all kinds that are being registered", async () => {
+    const { subscriptions } = attached({
+      ...registering,
+      connectDomainEventCallbackRegisterAny({ eventID }, { client: at }) {
+        if (eventID === 0) started(at, 0);
+        if (eventID === 0) at.emit(remote.RemoteDomainEventCallbackReboot, { callbackID: 1, msg: { dom: web } });
+        if (eventID === 1) started(at, 0, db);
+        return { callbackID: eventID };
+      },
+    });
+    const events = subscriptions.subscribe({ kinds: ["domain-lifecycle", "domain-reboot"] });
+    await events.ready;
+    expect(brief(await take(events, 3))).toEqual([
+      "domain-lifecycle web1",
+      "domain-reboot web1",
+      "domain-lifecycle db1",
+    ]);
+  });
+
+  it("but what waits for a reply that does not come is bounded, and holds nobody up for ever", async () => {
+    const { client, subscriptions } = attached({
+      ...registering,
+      async connectDomainEventCallbackRegisterAny({ eventID }, { client: at }) {
+        if (eventID === 0) return { callbackID: 0 };
+        started(at, 0);
+        for (let i = 0; i < 1100; i++) {
+          at.emit(remote.RemoteDomainEventCallbackReboot, { callbackID: 99, msg: { dom: web } });
+        }
+        started(at, 0, db);
+        return new Promise(() => {});
+      },
+    });
+    const lifecycle = subscriptions.subscribe({ kinds: ["domain-lifecycle"] });
+    await lifecycle.ready;
+    const reboots = subscriptions.subscribe({ kinds: ["domain-reboot"] });
+    expect(brief(await take(lifecycle, 1))).toEqual(["domain-lifecycle web1"]);
+    await vi.waitFor(() => expect(subscriptions.unknown).toBe(1025));
+    subscriptions.end();
+    expect(await reboots.next()).toEqual({ value: undefined, done: true });
+    await client.close();
+  });
+
   it("before or after the reply of the call that caused it", async () => {
     const { client, subscriptions } = attached({
       ...registering,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Remote, type RemoteProcedures } from "@virnet/libvirt/remote";
 import { type Client, connect, type ProgramClient } from "virnet";
-import { startTestd, type Testd } from "../../src/testd.ts";
+import { startTestd, type Testd, type TestdOptions } from "../../src/testd.ts";
 
 /** A daemon on a socket of its own, gone with its directory at the end of the test. */
 export interface TestdFixture extends AsyncDisposable {
@@ -15,10 +15,10 @@ export interface TestdFixture extends AsyncDisposable {
   open(flags?: number): Promise<{ client: Client; remote: ProgramClient<RemoteProcedures> }>;
 }
 
-export async function testdFixture(): Promise<TestdFixture> {
+export async function testdFixture(options: Partial<TestdOptions> = {}): Promise<TestdFixture> {
   const directory = await mkdtemp(join(tmpdir(), "testd-"));
   const path = join(directory, "sock");
-  const testd = await startTestd({ sockets: [path] });
+  const testd = await startTestd({ ...options, sockets: [path] });
   const clients: Client[] = [];
   const connectOne: TestdFixture["connect"] = async () => {
     const client = await connect({ path });
