@@ -97,13 +97,13 @@ export class Dispatcher {
     const route = this.#route(header);
     if (route instanceof RpcError) {
       received?.close();
-      client.refuse(header, route);
+      this.#answer(client, header, route, `procedure ${header.procedure}`);
       return;
     }
     const args = decodeArgs(route, bytes, start, end);
     if (args instanceof RpcError) {
       received?.close();
-      client.refuse(header, args);
+      this.#answer(client, header, args, route.procedure.name);
       return;
     }
     const descriptors = client.descriptorsOf(received);
@@ -143,7 +143,8 @@ export class Dispatcher {
   /** A stream is there before its handler runs, for its data may come before the reply has gone. */
   #runStream(call: Call, answer: AnswerCall): void {
     const stream = call.client.openStream(call);
-    if (stream instanceof RpcError) call.client.refuse(call.header, stream, call.descriptors);
+    if (stream instanceof RpcError)
+      this.#answer(call.client, call.header, stream, call.procedure.name, call.descriptors);
     else this.#run(stream.call, answer, stream);
   }
 
@@ -171,21 +172,45 @@ export class Dispatcher {
       signal,
       descriptors,
     } = call;
-    try {
-      client.refuse(header, error instanceof RpcError ? error : internalError(name), descriptors);
-    } catch (unsendable) {
-      client.refuse(header, internalError(name), descriptors);
-      this.#failed({ error: unsendable, client, procedure: name });
-    }
+    this.#answer(client, header, error instanceof RpcError ? error : internalError(name), name, descriptors);
     if (error instanceof RpcError || (signal.aborted && error === signal.reason)) return;
-    this.#failed({ error, client, procedure: name });
+    this.#report({ error, client, procedure: name });
+  }
+
+  /** A client to whom not even the shortest error can be told would wait for ever: it is let go. */
+  #answer(
+    client: ServerClient,
+    header: MessageHeader,
+    error: RpcError,
+    procedure: string,
+    descriptors?: Call["descriptors"],
+  ): void {
+    try {
+      client.refuse(header, error, descriptors);
+    } catch (unsendable) {
+      this.#report({ error: unsendable, client, procedure });
+      try {
+        client.refuse(header, internalError(procedure), descriptors);
+      } catch (cause) {
+        client.disconnect(new ConnectionError("no error can be told within the frame limit", "error", { cause }));
+      }
+    }
+  }
+
+  /** Who is told of failures may fail as well, which is no peer's concern. */
+  #report(failure: HandlerFailure): void {
+    try {
+      this.#failed(failure);
+    } catch (error) {
+      console.error(`onHandlerError failed, told of ${failure.procedure}:`, error);
+    }
   }
 
   /** A stream whose handler failed. */
   #end({ client, procedure: { name } }: Call, error: unknown, stream: StreamAnswer): void {
     const isOwnEnd = stream.isOwnEnd(error);
     stream.failed(error instanceof RpcError ? error : internalError(name));
-    if (!(error instanceof RpcError) && !isOwnEnd) this.#failed({ error, client, procedure: name });
+    if (!(error instanceof RpcError) && !isOwnEnd) this.#report({ error, client, procedure: name });
   }
 }
 

@@ -145,7 +145,17 @@ export class ServerWire implements StreamWire {
   #send(status: number, error: RpcError | undefined): void {
     const header = { ...this.core.id, type: MessageType.STREAM, status };
     if (error === undefined) this.#port.send(header, XdrVoid, undefined, "confirmation");
-    else this.#port.send(header, VirNetMessageError, errorToWire(error), "error");
+    else this.#sendError(header, error);
+  }
+
+  /** One that can't be sent, as it is too long, is told of in few words: a handler may throw what it likes. */
+  #sendError(header: MessageHeader, error: RpcError): void {
+    try {
+      this.#port.send(header, VirNetMessageError, errorToWire(error), "error");
+    } catch {
+      const short = streamError("the server failed, with an error that can't be sent");
+      this.#port.send(header, VirNetMessageError, errorToWire(short), "error");
+    }
   }
 
   #leave(): void {

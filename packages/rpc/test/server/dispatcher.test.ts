@@ -1,9 +1,9 @@
-import { assert, describe, expect, it } from "vitest";
+import { assert, describe, expect, it, vi } from "vitest";
 import { VirNetMessageError } from "../../src/protocol/gen/net.ts";
 import { errorToWire, RpcError } from "../../src/protocol/rpc-error.ts";
 import type { HandlerFailure } from "../../src/server/dispatcher.ts";
 import type { Call, Handlers } from "../../src/server/handlers.ts";
-import { Server } from "../../src/server/server.ts";
+import { Server, type ServerOptions } from "../../src/server/server.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
 import { deferred } from "../../src/util/deferred.ts";
 import { decodeXdr, encodeXdr } from "../../src/xdr/type.ts";
@@ -16,9 +16,9 @@ import { until } from "../helpers/turns.ts";
 const sayCall: Header = { program: Echo.number, version: 1, procedure: 1, type: CALL, serial: 5, status: OK };
 const sayArgs = (text: string, repeat = 1): Uint8Array => encodeXdr(Echo.procedures.say.args, { text, repeat });
 
-function served(handlers: Handlers<EchoProcedures>) {
+function served(handlers: Handlers<EchoProcedures>, options: Partial<ServerOptions> = {}) {
   const failures: HandlerFailure[] = [];
-  const server = new Server({ name: "echod", onHandlerError: (failure) => failures.push(failure) });
+  const server = new Server({ name: "echod", onHandlerError: (failure) => failures.push(failure), ...options });
   server.add(Echo, handlers);
   const { peer, transport } = scripted();
   const client = server.accept(transport);
@@ -29,6 +29,15 @@ function served(handlers: Handlers<EchoProcedures>) {
 const echoing: Handlers<EchoProcedures> = {
   say: ({ text, repeat }) => ({ lines: Array<string>(repeat).fill(text) }),
 };
+
+function failing(when: string): Handlers<EchoProcedures> {
+  return {
+    say() {
+      if (when === "later") return Promise.reject(new Error("secret"));
+      throw new Error("secret");
+    },
+  };
+}
 
 function errorIn({ header, payload }: Frame) {
   expect([header.type, header.status]).toEqual([REPLY, ERROR]);
@@ -229,6 +238,29 @@ describe("a handler", () => {
     peer.send(frame(sayCall, sayArgs("")));
     expect(errorIn(await peer.next()).message).toBe("internal error: ECHO_PROC_SAY failed");
     expect(failures).toMatchObject([{ error: expect.any(RangeError) as unknown }]);
+  });
+
+  it.each(["at once", "later"])("that fails %s disconnects a client whose frames hold no error", async (when) => {
+    const { client, peer, failures } = served(failing(when), { limits: { frame: 100 } });
+    peer.send(frame(sayCall, sayArgs("")));
+    await peer.gone();
+    expect(await client.closed).toMatchObject({ reason: "error", message: expect.stringContaining("frame limit") });
+    expect(failures.map(({ error }) => String(error))).toContain("Error: secret");
+  });
+
+  it.each(["at once", "later"])("that fails %s is answered for, though who is told of it fails too", async (when) => {
+    const told = vi.spyOn(console, "error").mockReturnValue();
+    const onHandlerError = (): never => {
+      throw new Error("the log is full");
+    };
+    const { peer } = served(failing(when), { onHandlerError });
+    for (let i = 0; i < 2; i++) {
+      peer.send(frame(sayCall, sayArgs("")));
+      expect(errorIn(await peer.next()).message).toBe("internal error: ECHO_PROC_SAY failed");
+    }
+    await until(() => told.mock.calls.length === 2);
+    expect(String(told.mock.calls[0]?.[1])).toBe("Error: the log is full");
+    told.mockRestore();
   });
 
   it("knows its client, the header and a signal", async () => {

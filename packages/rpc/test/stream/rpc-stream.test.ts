@@ -83,6 +83,18 @@ describe("an upload", () => {
     expect(joined.failures.map(({ error }) => String(error))).toEqual(["Error: secret"]);
   });
 
+  it("whose handler fails with an error that can't be sent ends all the same", async () => {
+    await using joined = join({
+      async upload(_, { stream }) {
+        for await (const chunk of stream) if (chunk.length > 0) throw new RpcError("nul \0 inside");
+      },
+    });
+    const { stream } = await joined.client.program(Files).upload({ name: "a" });
+    await stream.write(pattern(1));
+    expect(await stream.closed).toMatchObject({ message: "the server failed, with an error that can't be sent" });
+    await until(() => joined.streams() === 0);
+  });
+
   it("whose source fails is aborted, and the handler hears of it", async () => {
     const ended = deferred<unknown>();
     await using joined = join({
