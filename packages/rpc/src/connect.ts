@@ -1,3 +1,4 @@
+import type { ClientAuth } from "./client/authenticate.ts";
 import { Client, type ClientOptions } from "./client/client.ts";
 import { clientLimits } from "./client/limits.ts";
 import { Session } from "./client/session.ts";
@@ -42,6 +43,8 @@ export interface ConnectOptions extends ClientOptions {
   readonly tls?: TlsClientOptions;
   /** Lets a UNIX socket pass descriptors: `@virnet/native/unix` gives it. Elsewhere it does nothing. */
   readonly unix?: UnixNative;
+  /** Says who we are, if the server wants to know: `{ user, password }`, or `{ ask }`, which is asked when it does. */
+  readonly auth?: ClientAuth;
 }
 
 export interface SessionConnectOptions
@@ -56,8 +59,8 @@ export interface SessionConnectOptions
 const connectChannel = operationChannel("virnet:client:connect");
 
 /**
- * A client connected to `address`. Rejects with `ConnectionError` when it can't be reached, with the signal's reason,
- * and with `RangeError` for an address that can't be one.
+ * A client connected to `address`. Rejects with `ConnectionError` when it can't be reached, with `RpcError` of code 45 when
+ * an authentication fails, with the signal's reason, and with `RangeError` for an address that can't be one.
  */
 export function connect(address: Address, options: ConnectOptions = {}): Promise<Client> {
   if (!connectChannel.hasSubscribers) return open(address, options);
@@ -87,9 +90,42 @@ async function open(address: Address, given: ConnectOptions): Promise<Client> {
   // Refused here, for after the dialling there would be a connection that nobody closes.
   clientLimits(options.limits);
   keepaliveWith(options.keepalive);
-  if ("transport" in address) return new Client(takenFrom(address, options), options);
-  if ("mdns" in address) return new Client(await openFound(address, options), options);
-  return new Client(await reach(address, options), options);
+  const transport = await transportTo(address, options);
+  return options.auth === undefined
+    ? new Client(transport, options)
+    : logIn(transport, options, options.auth, hostOf(address));
+}
+
+async function transportTo(address: Address, options: ConnectOptions): Promise<Transport> {
+  if ("transport" in address) return takenFrom(address, options);
+  return "mdns" in address ? openFound(address, options) : reach(address, options);
+}
+
+/**
+ * Nothing but the login is sent before it is over: what comes behind its last message may have to be wrapped. What it needs
+ * is loaded by those who use it.
+ */
+async function logIn(
+  transport: Transport,
+  options: ConnectOptions & Pick<Required<ConnectOptions>, "keepalive">,
+  auth: ClientAuth,
+  host: string,
+): Promise<Client> {
+  const client = new Client(transport, { ...options, keepalive: false });
+  try {
+    const { authenticate } = await import("./client/authenticate.ts");
+    await authenticate(client, auth, host, options.signal ?? new AbortController().signal);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  client.announceKeepalive(options.keepalive);
+  return client;
+}
+
+/** The name that the server goes by in Kerberos principals and the like. */
+function hostOf(address: Address): string {
+  return "host" in address && address.host !== undefined && address.host !== "" ? address.host : "localhost";
 }
 
 function takenFrom({ transport }: TransportAddress, { tls }: ConnectOptions): Transport {

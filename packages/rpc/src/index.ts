@@ -1,3 +1,4 @@
+export type { ClientAuth } from "./client/authenticate.ts";
 export type { BackoffOptions } from "./client/backoff.ts";
 export { Client, type ClientOptions } from "./client/client.ts";
 export { type EventListener, type EventOptions, type EventStream, Lagged } from "./client/event-hub.ts";
@@ -25,12 +26,14 @@ export {
   session,
   type TransportAddress,
 } from "./connect.ts";
+export type { AuthBinding } from "./connection/auth-binding.ts";
 export type { KeepaliveOptions } from "./connection/keepalive.ts";
 export type { AnyProcedure, EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";
 export { readsOnly } from "./program/reads-only.ts";
 export { ErrorCode, ErrorDomain, ErrorLevel } from "./protocol/error-code.ts";
 export { defaultLimits, type ProtocolLimits } from "./protocol/limits.ts";
 export { RpcError, type RpcErrorDetail } from "./protocol/rpc-error.ts";
+export { saslForm } from "./sasl/context.ts";
 export { CHUNK_BYTES, type Hole, type Part } from "./stream/part.ts";
 export type { ConsumeOptions, HoleOptions, RpcStream } from "./stream/rpc-stream.ts";
 export type { PeerCertificate, Security } from "./tls/security.ts";
@@ -41,7 +44,6 @@ export {
   type Endpoint,
   type FdAddress,
   type SshAddress,
-  saslForm,
   type TcpAddress,
   type UnixAddress,
   uriForm,

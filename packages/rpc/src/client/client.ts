@@ -1,6 +1,7 @@
 import { Connection } from "../connection/connection.ts";
 import type { Descriptors } from "../connection/descriptors.ts";
 import { type KeepaliveOptions, keepaliveWith } from "../connection/keepalive.ts";
+import { layerSecurity } from "../connection/layer-security.ts";
 import { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType, Procedure, Program, StreamDirection } from "../program/program.ts";
 import { ErrorCode, ErrorDomain, ErrorLevel } from "../protocol/error-code.ts";
@@ -8,6 +9,8 @@ import { VirNetMessageError } from "../protocol/gen/net.ts";
 import { MAX_DESCRIPTORS } from "../protocol/limits.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { errorFromWire, errorToWire, RpcError } from "../protocol/rpc-error.ts";
+import type { ChannelBindingType } from "../sasl/mechanism.ts";
+import type { SecurityLayer } from "../sasl/security-layer.ts";
 import { ClientWire } from "../stream/client-wire.ts";
 import { RpcStream } from "../stream/rpc-stream.ts";
 import { StreamTable } from "../stream/stream-table.ts";
@@ -59,8 +62,8 @@ export class Client {
   readonly closed: Promise<ConnectionError>;
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  /** How the connection is protected, and the server's certificate; `null` where it isn't. */
-  readonly security: Security | null;
+  readonly #transport: Transport;
+  #security: Security | null;
   readonly #connection: Connection;
   readonly #limits: ClientLimits;
   readonly #streams: StreamTable<ClientWire>;
@@ -80,9 +83,9 @@ export class Client {
     this.#onClosed = resolve;
     this.local = transport.local;
     this.remote = transport.remote;
-    this.security = transport.security ?? null;
+    this.#transport = transport;
+    this.#security = transport.security ?? null;
     this.#limits = clientLimits(options.limits);
-    const keepalive = keepaliveWith(options.keepalive ?? false);
     this.#send = intercepted(options.interceptors ?? [], (call) => this.#traced(call));
     this.#connection = new Connection({
       transport,
@@ -106,7 +109,12 @@ export class Client {
       callsWait: () => this.#calls.size > 0,
     });
     this.#connection.start();
-    if (keepalive !== undefined) this.#connection.watch(keepalive, true);
+    this.#watch(options.keepalive ?? false, true);
+  }
+
+  /** How the connection is protected, and the server's certificate; `null` where it isn't. */
+  get security(): Security | null {
+    return this.#security;
   }
 
   get encrypted(): boolean {
@@ -209,8 +217,45 @@ export class Client {
    * who has to ask first whether it will answer, and gave `keepalive: false` before. Throws `RangeError` as `connect` does.
    */
   startKeepalive(options: KeepaliveOptions = {}): void {
-    const keepalive = keepaliveWith(options);
-    if (keepalive !== undefined) this.#connection.watch(keepalive, false);
+    this.#watch(options, false);
+  }
+
+  /** For `connect`: the same, and the server learns at once that we know keepalive. */
+  announceKeepalive(options: KeepaliveOptions | false): void {
+    this.#watch(options, true);
+  }
+
+  /** For who logs in: a value that ties the login to this connection. */
+  channelBinding(type: ChannelBindingType): Uint8Array | null {
+    return this.#transport.channelBinding?.(type) ?? null;
+  }
+
+  /** For who logs in: one message of that, past interceptors and diagnostics. Behind a good reply nothing is read until `proceed`. */
+  logIn<Args, Ret>(
+    program: Program<object>,
+    procedure: Procedure<Args, Ret>,
+    args: Args,
+    signal: AbortSignal,
+  ): Promise<Ret> {
+    return new Promise((resolve, reject) => {
+      if (this.#end !== undefined) throw undelivered(this.#end, "not-sent");
+      signal.throwIfAborted();
+      const good = (ret: unknown): void => {
+        this.#connection.hold();
+        // Decoded by this very procedure.
+        resolve(ret as Ret);
+      };
+      this.#begin({ program, procedure, args, signal, sparse: false }, good, reject);
+    });
+  }
+
+  /** For who logs in: reads on. With a layer all that follows is wrapped, in both directions. */
+  proceed(layer: SecurityLayer | null, mechanism: string): void {
+    if (layer !== null) {
+      this.#security = layerSecurity(layer.ssf, mechanism);
+      this.#connection.secure(layer);
+    }
+    this.#connection.release();
   }
 
   /** Sends what is queued and closes; calls in flight reject. Resolves when the connection has ended. */
@@ -226,6 +271,11 @@ export class Client {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #watch(options: KeepaliveOptions | false, announce: boolean): void {
+    const keepalive = keepaliveWith(options);
+    if (keepalive !== undefined) this.#connection.watch(keepalive, announce);
   }
 
   #traced(call: ClientCall): Promise<unknown> {

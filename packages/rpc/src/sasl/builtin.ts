@@ -28,22 +28,42 @@ export function builtinClient(): SaslClientProvider {
   ]);
 }
 
-/** Some of them, for a server. Throws `TypeError` for a name that is none of theirs, and for one that lacks `users`. */
+/** Some of them, for a server; those that {@link needsUsers} names need `users`. */
 export function builtinServer(names: readonly string[], users: KeyStore | FindKeys | undefined): SaslServerProvider {
-  const finder = users === undefined ? undefined : new KeyFinder(users);
-  return mechanismProvider(names.map((name) => serverMechanism(name, names, finder)));
+  const finder = new KeyFinder(users ?? nobody);
+  return mechanismProvider(names.filter(isBuiltin).map((name) => serverMechanism(name, names, finder)));
 }
 
-function serverMechanism(name: string, names: readonly string[], users: KeyFinder | undefined): SaslServerMechanism {
+export function isBuiltin(name: string): name is BuiltinName {
+  return ["PLAIN", "EXTERNAL", "ANONYMOUS"].includes(name) || scramOf(name) !== undefined;
+}
+
+/** One sentence: what to install, and how to hand it over. */
+export function missingMechanism(name: string): string {
+  return (
+    `mechanism ${name} is not built in: install @virnet/native and the machine's Cyrus SASL library with the plugin for it, ` +
+    'and pass it as providers: [await cyrus()], with cyrus from "@virnet/native/cyrus"'
+  );
+}
+
+/** Does a server have to know its users for this mechanism? */
+export function needsUsers(name: string): boolean {
+  return name === "PLAIN" || scramOf(name) !== undefined;
+}
+
+function serverMechanism(name: BuiltinName, names: readonly string[], users: KeyFinder): SaslServerMechanism {
+  const base = scramOf(name);
+  if (base !== undefined) {
+    return scramServer(base, users, { plus: name !== base, plusOffered: names.includes(`${base}-PLUS`) });
+  }
   if (name === "EXTERNAL") return externalServer;
-  if (name === "ANONYMOUS") return anonymousServer;
-  const base = scramNames.find((scram) => name === scram || name === `${scram}-PLUS`);
-  if (base === undefined && name !== "PLAIN") throw new TypeError(unknownMechanism(name));
-  if (users === undefined) throw new TypeError(`mechanism ${name} needs users`);
-  if (base === undefined) return plainServer(users);
-  return scramServer(base, users, { plus: name !== base, plusOffered: names.includes(`${base}-PLUS`) });
+  return name === "ANONYMOUS" ? anonymousServer : plainServer(users);
 }
 
-function unknownMechanism(name: string): string {
-  return `mechanism ${name} is not built in: give a provider that has it, such as that of @virnet/native/cyrus`;
+function scramOf(name: string): ScramName | undefined {
+  return scramNames.find((scram) => name === scram || name === `${scram}-PLUS`);
+}
+
+function nobody(): null {
+  return null;
 }

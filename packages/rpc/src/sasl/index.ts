@@ -24,3 +24,4 @@ export { SaslError } from "./sasl-error.ts";
 export type { ScramKeyOptions, ScramKeys, ScramName } from "./scram-hash.ts";
 export { formatKeys, parseKeys, scramKeys } from "./scram-keys.ts";
 export type { SecurityLayer } from "./security-layer.ts";
+export { type AuthLimits, type SaslServer, type SaslServerOptions, saslServer } from "./server-auth.ts";

@@ -1,3 +1,4 @@
+import type { AuthBinding } from "../connection/auth-binding.ts";
 import type { Descriptors } from "../connection/descriptors.ts";
 import { type AnyProcedure, type Program, proceduresOf } from "../program/program.ts";
 import { ErrorCode, ErrorDomain } from "../protocol/error-code.ts";
@@ -7,6 +8,8 @@ import { ConnectionError } from "../util/connection-error.ts";
 import { operationChannel } from "../util/diagnostics.ts";
 import { XdrReader } from "../xdr/reader.ts";
 import { readUint32 } from "../xdr/words.ts";
+import { authFailed } from "./auth-errors.ts";
+import { type AnswerLogin, loginRoutes } from "./auth-routes.ts";
 import type { AnswerCall, Call, Handlers, ServerInterceptor } from "./handlers.ts";
 import type { ServerClient } from "./server-client.ts";
 import type { StreamAnswer } from "./stream-call.ts";
@@ -24,9 +27,17 @@ interface Route {
   readonly answer: AnswerCall;
 }
 
+/** A procedure that clients log in with: neither interceptors nor diagnostics see what it carries. */
+interface LoginRoute {
+  readonly procedure: AnyProcedure;
+  readonly login: AnswerLogin;
+}
+
 interface Routes {
   readonly program: Program<object>;
-  readonly byNumber: ReadonlyMap<number, Route>;
+  readonly byNumber: Map<number, Route | LoginRoute>;
+  /** Has somebody given handlers for it, or is it there for the login alone? */
+  readonly isAdded: boolean;
 }
 
 /** `tracing:virnet:server:call:*`, with {@link Call} as the context. */
@@ -39,6 +50,7 @@ export class Dispatcher {
   readonly #programs = new Map<number, Routes>();
   readonly #interceptors: readonly ServerInterceptor[];
   readonly #failed: (failure: HandlerFailure) => void;
+  #binding: AuthBinding | undefined;
 
   constructor(interceptors: readonly ServerInterceptor[], failed: (failure: HandlerFailure) => void) {
     this.#interceptors = interceptors;
@@ -48,10 +60,22 @@ export class Dispatcher {
   /** Throws `TypeError` for a program number that is taken and for a handler that no procedure has. */
   add<P extends object>(program: Program<P>, handlers: Handlers<P>): void {
     const taken = this.#programs.get(program.number);
-    if (taken !== undefined) {
+    if (taken?.isAdded === true) {
       throw new TypeError(`program 0x${program.number.toString(16)} is served already, as ${taken.program.name}`);
     }
-    this.#programs.set(program.number, { program, byNumber: routesOf(program, handlers, this.#interceptors) });
+    const byNumber = routesOf(program, handlers, this.#interceptors);
+    this.#programs.set(program.number, { program, byNumber, isAdded: true });
+    if (this.#binding?.program.number === program.number) this.bindAuth(this.#binding);
+  }
+
+  /** Answers the procedures of a login from now on, whatever handlers there are for them. */
+  bindAuth(binding: AuthBinding): void {
+    this.#binding = binding;
+    const { program } = binding;
+    const known = this.#programs.get(program.number);
+    const { byNumber } = known ?? { byNumber: new Map<number, Route | LoginRoute>() };
+    if (known === undefined) this.#programs.set(program.number, { program, byNumber, isAdded: false });
+    for (const [procedure, login] of loginRoutes(binding)) byNumber.set(procedure.number, { procedure, login });
   }
 
   /** One message of a client. Only calls are answered; all else is dropped, as libvirtd does (F026). */
@@ -100,7 +124,17 @@ export class Dispatcher {
       this.#answer(client, header, route, `procedure ${header.procedure}`);
       return;
     }
+    if (!client.isAuthenticated && route.procedure.open !== true) {
+      received?.close();
+      client.refuse(header, rpcRefusal("authentication required"));
+      return;
+    }
     const args = decodeArgs(route, bytes, start, end);
+    if ("login" in route) {
+      received?.close();
+      void this.#logIn(client, header, route, args);
+      return;
+    }
     if (args instanceof RpcError) {
       received?.close();
       this.#answer(client, header, args, route.procedure.name);
@@ -112,7 +146,27 @@ export class Dispatcher {
     else this.#runStream(call, route.answer);
   }
 
-  #route(header: MessageHeader): Route | RpcError {
+  /** One message of a login. Until it has been answered the client is not read from: the next may be wrapped already. */
+  async #logIn(
+    client: ServerClient,
+    header: MessageHeader,
+    { procedure, login }: LoginRoute,
+    args: { value: unknown } | RpcError,
+  ): Promise<void> {
+    client.hold();
+    try {
+      const ret = await login(client.auth, args);
+      client.reply(header, procedure.ret, ret, procedure.name);
+      client.loggedIn();
+    } catch (error) {
+      client.refuse(header, error instanceof RpcError ? error : authFailed());
+      if (client.auth?.isSpent === true) client.close();
+    } finally {
+      client.release();
+    }
+  }
+
+  #route(header: MessageHeader): Route | LoginRoute | RpcError {
     const routes = this.#programs.get(header.program);
     if (routes === undefined || routes.program.version !== header.version) {
       return rpcRefusal(`Cannot find program ${header.program} version ${header.version}`);
@@ -227,8 +281,8 @@ function routesOf<P extends object>(
   program: Program<P>,
   handlers: Handlers<P>,
   interceptors: readonly ServerInterceptor[],
-): ReadonlyMap<number, Route> {
-  const byNumber = new Map<number, Route>();
+): Map<number, Route | LoginRoute> {
+  const byNumber = new Map<number, Route | LoginRoute>();
   const procedures = new Map(proceduresOf(program));
   for (const [name, procedure] of procedures) {
     const handler: unknown = Reflect.get(handlers, name);
@@ -252,7 +306,12 @@ function bound(name: string, handler: unknown, owner: object): AnswerCall {
 }
 
 /** The arguments; bytes left over are ignored (F014), and what is wrong is not told to the peer (F025), so its place is not looked for. */
-function decodeArgs(route: Route, bytes: Uint8Array, start: number, end: number): { value: unknown } | RpcError {
+function decodeArgs(
+  route: Route | LoginRoute,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): { value: unknown } | RpcError {
   try {
     return { value: route.procedure.args.decode(new XdrReader(bytes, start, end)) };
   } catch (error) {

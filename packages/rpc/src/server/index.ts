@@ -1,8 +1,11 @@
+export type { AuthBinding } from "../connection/auth-binding.ts";
 export type { FdAddress, TcpAddress } from "../transport/address.ts";
 export type { ListenAddress, UnixListenAddress } from "../transport/listen.ts";
 export type { ProxyProtocolOptions } from "../transport/proxy-acceptor.ts";
 export type { TlsServerOptions } from "../transport/tls-server.ts";
 export type { UnixIdentity, UnixNative, UnixPeer } from "../transport/unix-native.ts";
+export type { ServerAuth } from "./auth-demand.ts";
+export type { AuthGate } from "./auth-gate.ts";
 export { CallContext } from "./call-context.ts";
 export type { CallDescriptors } from "./call-descriptors.ts";
 export type { HandlerFailure } from "./dispatcher.ts";

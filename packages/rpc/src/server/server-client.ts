@@ -1,6 +1,7 @@
 import { Connection } from "../connection/connection.ts";
 import type { Descriptors } from "../connection/descriptors.ts";
 import type { Keepalive } from "../connection/keepalive.ts";
+import { layerSecurity } from "../connection/layer-security.ts";
 import { RequestWindow } from "../connection/request-window.ts";
 import type { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType } from "../program/program.ts";
@@ -8,6 +9,7 @@ import { ErrorCode } from "../protocol/error-code.ts";
 import { VirNetMessageError } from "../protocol/gen/net.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { errorToWire, RpcError } from "../protocol/rpc-error.ts";
+import type { ChannelBindingType } from "../sasl/mechanism.ts";
 import { ServerWire } from "../stream/server-wire.ts";
 import { StreamTable } from "../stream/stream-table.ts";
 import type { Security } from "../tls/security.ts";
@@ -18,6 +20,8 @@ import { ConnectionError } from "../util/connection-error.ts";
 import { type Deferred, deferred } from "../util/deferred.ts";
 import { channel } from "../util/diagnostics.ts";
 import type { XdrType } from "../xdr/type.ts";
+import type { AuthGate } from "./auth-gate.ts";
+import type { AuthSession } from "./auth-session.ts";
 import { type CallDescriptors, noDescriptors, PassedDescriptors } from "./call-descriptors.ts";
 import type { Call } from "./handlers.ts";
 import type { ServerLimits } from "./limits.ts";
@@ -26,6 +30,9 @@ import { StreamAnswer, serialInUse } from "./stream-call.ts";
 
 /** With this much waiting for a client, its next calls wait too. */
 const CONGESTED_BYTES = 1_048_576;
+
+/** A message of a login at its largest: 65536 characters of four bytes, a mechanism's name, and some room. */
+const LOGIN_FRAME_BYTES = 524_288;
 
 /** `virnet:server:event`: `{ client, type, payload }`, for each client that an event is sent to. */
 const eventChannel = channel("virnet:server:event");
@@ -53,6 +60,8 @@ export interface ServerClientParts {
   readonly keepalive: Keepalive | undefined;
   /** Is a message of that program enough to show that the client knows it? */
   readonly keepaliveBySign: boolean;
+  /** Who it has to convince; `undefined` where everybody may in. */
+  readonly gate: AuthGate | undefined;
   /** Called once, when the client has gone. */
   readonly onEnd: (client: ServerClient, error: ConnectionError) => void;
 }
@@ -63,6 +72,8 @@ export interface ClientIdentity {
   readonly x509DistinguishedName: string | null;
   /** The process at the other end of a UNIX socket, where the service was given `unix`. */
   readonly unix: UnixIdentity | null;
+  /** The name that it has logged in with by SASL. */
+  readonly saslUserName: string | null;
 }
 
 /** One connected client, as its handlers see it. */
@@ -71,9 +82,10 @@ export class ServerClient {
   readonly id: number;
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  /** How the connection is protected, and the client's certificate; `null` where it isn't. */
-  readonly security: Security | null;
   readonly #unix: UnixIdentity | null;
+  readonly #transport: Transport;
+  readonly #auth: AuthSession | undefined;
+  #security: Security | null;
   readonly #connection: Connection;
   /** Those of calls that are being worked on. */
   #descriptors: Set<PassedDescriptors> | undefined;
@@ -106,14 +118,16 @@ export class ServerClient {
     dispatchWith,
     keepalive,
     keepaliveBySign,
+    gate,
     onEnd,
   }: ServerClientParts) {
     this.id = id;
     this.#keepalive = keepalive;
     this.local = transport.local;
     this.remote = transport.remote;
-    this.security = transport.security ?? null;
     this.#unix = transport.identity ?? null;
+    this.#transport = transport;
+    this.#security = transport.security ?? null;
     this.#onEnd = onEnd;
     this.#limits = limits;
     this.#dispatch = dispatch;
@@ -139,7 +153,23 @@ export class ServerClient {
       () => this.#connection.hold(),
       () => this.#connection.release(),
     );
+    if (gate !== undefined) {
+      // Until its turn comes it is not read from.
+      this.#connection.hold();
+      this.#connection.boundFrames(LOGIN_FRAME_BYTES);
+      this.#auth = gate.enter(this);
+    }
     this.#connection.start();
+  }
+
+  /** How the connection is protected, and the client's certificate; `null` where it isn't. */
+  get security(): Security | null {
+    return this.#security;
+  }
+
+  /** May the client call whatever there is? Before it has logged in it may call what it logs in with, and nothing else. */
+  get isAuthenticated(): boolean {
+    return this.#auth === undefined || this.#auth.isOpen;
   }
 
   get connectedAt(): Date {
@@ -161,7 +191,8 @@ export class ServerClient {
 
   /** Who the client has proved to be. */
   get identity(): ClientIdentity {
-    return { x509DistinguishedName: this.security?.peer?.distinguishedName ?? null, unix: this.#unix };
+    const { distinguishedName = null } = this.#security?.peer ?? {};
+    return { x509DistinguishedName: distinguishedName, unix: this.#unix, saslUserName: this.#auth?.user ?? null };
   }
 
   /** Calls of this client being worked on. */
@@ -180,7 +211,7 @@ export class ServerClient {
   }
 
   /**
-   * Sends an event. A client that has gone gets nothing; one that lets more than `queuedBytes` pile up is disconnected.
+   * Sends an event. A client that has gone, or has not logged in yet, gets nothing; one that lets more than `queuedBytes` pile up is disconnected.
    * Throws `TypeError` or `RangeError` for a payload that can't be sent.
    */
   emit<T>(type: EventType<T>, payload: T): void {
@@ -231,11 +262,46 @@ export class ServerClient {
   }
 
   #takesEvents(): boolean {
-    if (this.#end !== undefined) return false;
+    if (this.#end !== undefined || !this.isAuthenticated) return false;
     const waiting = this.#connection.queuedBytes;
     if (waiting <= this.#limits.queuedBytes) return true;
     this.disconnect(new ConnectionError(`the client leaves ${waiting} bytes unread`, "overflow"));
     return false;
+  }
+
+  /** For who logs it in: a value that ties the login to this connection. */
+  channelBinding(type: ChannelBindingType): Uint8Array | null {
+    return this.#transport.channelBinding?.(type) ?? null;
+  }
+
+  /** For the gate of logins: its turn has come. */
+  admit(): void {
+    this.#connection.release();
+  }
+
+  /** For the dispatcher: how far it is with its login; `undefined` where there is none. */
+  get auth(): AuthSession | undefined {
+    return this.#auth;
+  }
+
+  /** For the dispatcher: no further message until `release`. */
+  hold(): void {
+    this.#connection.hold();
+  }
+
+  release(): void {
+    this.#connection.release();
+  }
+
+  /** For the dispatcher: a reply of the login has been queued. If by it the client is in, what follows is wrapped, if so agreed. */
+  loggedIn(): void {
+    const admission = this.#auth?.complete();
+    if (admission === undefined) return;
+    this.#connection.boundFrames(this.#limits.frame);
+    const { layer, mechanism } = admission;
+    if (layer === null) return;
+    this.#security = layerSecurity(layer.ssf, mechanism ?? "");
+    this.#connection.secure(layer);
   }
 
   /** For the dispatcher: a call is being worked on until `reply`, `refuse` or `drop` is called for it, once. */
@@ -364,6 +430,7 @@ export class ServerClient {
   #finish(error: ConnectionError): void {
     this.#end = error;
     for (const descriptors of this.#descriptors ?? []) descriptors.close();
+    this.#auth?.end();
     this.#streams?.loseAll(error);
     this.#abort?.abort(error);
     this.#closed?.resolve(error);

@@ -1,3 +1,4 @@
+import type { AuthBinding } from "../connection/auth-binding.ts";
 import { type Keepalive, type KeepaliveOptions, keepaliveWith } from "../connection/keepalive.ts";
 import { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType, Program } from "../program/program.ts";
@@ -6,6 +7,8 @@ import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { channel } from "../util/diagnostics.ts";
 import { abortable } from "../util/signals.ts";
+import type { ServerAuth } from "./auth-demand.ts";
+import type { AuthGate } from "./auth-gate.ts";
 import { Dispatcher, type HandlerFailure } from "./dispatcher.ts";
 import type { Handlers, ServerInterceptor } from "./handlers.ts";
 import { type ServerLimits, serverLimits } from "./limits.ts";
@@ -25,6 +28,11 @@ export interface ServerOptions {
   /** For people: what logs and administrators call it. */
   readonly name: string;
   readonly limits?: Partial<ServerLimits>;
+  /**
+   * The procedures that clients log in with: `remoteAuth` of `@virnet/libvirt` for a libvirt daemon. Unless given, services with
+   * `auth` serve a small program of their own for it. They are answered by the server, also where a program has handlers for them.
+   */
+  readonly authBinding?: AuthBinding;
   /** How clients that know the keepalive program are looked after; `false`: not at all, they only get answers. */
   readonly keepalive?: ServerKeepaliveOptions | false;
   /** Stand around every handler, the first outermost. */
@@ -66,6 +74,7 @@ export class Server {
   readonly #slabs = new SlabPool();
   readonly #keepalive: Keepalive | undefined;
   readonly #keepaliveBySign: boolean;
+  readonly #authBinding: AuthBinding | undefined;
   readonly #onServiceError: (error: ConnectionError) => void;
   #nextId = 1;
   #closing: Promise<void> | undefined;
@@ -77,6 +86,8 @@ export class Server {
     this.#keepalive = keepaliveWith(keepalive);
     this.#keepaliveBySign = keepalive !== false && keepalive.start !== "request";
     this.#dispatcher = new Dispatcher(options.interceptors ?? [], options.onHandlerError ?? logHandlerFailure);
+    this.#authBinding = options.authBinding;
+    if (options.authBinding !== undefined) this.#dispatcher.bindAuth(options.authBinding);
     this.#onServiceError = options.onServiceError ?? ((error) => console.error(`${this.name}: ${error.message}`));
   }
 
@@ -97,7 +108,8 @@ export class Server {
   /** Accepts clients at `address` from now on. Rejects with {@link ConnectionError} when it can't. */
   async listen(address: ListenAddress, options: ServiceOptions = {}): Promise<Service> {
     this.#refuseWhenClosing();
-    const accept = (transport: Transport): void => void this.accept(transport);
+    const gate = await this.#gateOf(options);
+    const accept = (transport: Transport): void => void this.accept(transport, gate);
     const log = (line: string): void => console.error(`${this.name}: ${line}`);
     const service = await openService(address, { ...options, accept, error: this.#onServiceError, log });
     this.#services.add(service);
@@ -116,8 +128,11 @@ export class Server {
     for (const use of await Promise.all(tls.map((prepare) => prepare()))) use();
   }
 
-  /** Serves a connected transport of the caller's own making, as if it had come in through a service. */
-  accept(transport: Transport): ServerClient | undefined {
+  /**
+   * Serves a connected transport of the caller's own making, as if it had come in through a service. Everybody who comes so is
+   * let in, unless there is a `gate` from {@link openGate}.
+   */
+  accept(transport: Transport, gate?: AuthGate): ServerClient | undefined {
     if (this.#closing !== undefined || this.#clients.size >= this.#limits.clients) {
       transport.start(deaf);
       transport.destroy(new ConnectionError("the server takes no further client", "closed"));
@@ -132,6 +147,7 @@ export class Server {
       dispatchWith: this.#dispatchWith,
       keepalive: this.#keepalive,
       keepaliveBySign: this.#keepaliveBySign,
+      gate,
       onEnd: this.#onClientEnd,
     });
     this.#clients.set(client.id, client);
@@ -168,6 +184,21 @@ export class Server {
     for (const client of this.#clients.values()) {
       client.disconnect(new ConnectionError(`${this.name} was closed`, "closed"));
     }
+  }
+
+  /** A gate for {@link accept}, for transports that no `listen` has accepted: its clients have to log in. */
+  async openGate(auth: ServerAuth): Promise<AuthGate> {
+    const [{ AuthGate: Gate }, { ownAuth }] = await Promise.all([
+      import("./auth-gate.ts"),
+      import("../connection/auth-binding.ts"),
+    ]);
+    this.#dispatcher.bindAuth(this.#authBinding ?? ownAuth);
+    return new Gate(auth);
+  }
+
+  /** What a login needs is loaded by services that demand one. */
+  async #gateOf({ auth }: ServiceOptions): Promise<AuthGate | undefined> {
+    return auth === undefined ? undefined : this.openGate(auth);
   }
 
   #refuseWhenClosing(): void {

@@ -6,8 +6,11 @@ import type { TlsAcceptor, TlsServerOptions } from "../transport/tls-server.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { UnixNative } from "../transport/unix-native.ts";
 import type { ConnectionError } from "../util/connection-error.ts";
+import type { ServerAuth } from "./auth-demand.ts";
 
 export interface ServiceOptions {
+  /** Who its clients have to be: what `saslServer` of `virnet/sasl` or `polkitServer` gives. Everybody unless given. */
+  readonly auth?: ServerAuth;
   /** Connections that may wait to be accepted; 1000 unless given (libvirtd's max_queued_clients). */
   readonly backlog?: number;
   /** Advertises the service by mDNS, with its real port, until it is closed. A UNIX socket can't be. */

@@ -1,9 +1,9 @@
+import { isListed } from "../util/name-pattern.ts";
+import { printable } from "../util/printable.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { isSelfIssued, MAX_CHAIN, type Trust, verifyChain } from "./chain.ts";
 import { hostProblem } from "./host-name.ts";
 import { ANY_PURPOSE, leafViolations, servesPurpose, type TlsRole } from "./leaf-rules.ts";
-import { isListed } from "./name-pattern.ts";
-import { printable } from "./printable.ts";
 
 /** What is demanded of the other end. */
 export interface PeerPolicy {

@@ -55,13 +55,6 @@ export type Endpoint =
 /** The most bytes a UNIX socket's path may have: `sun_path` holds 108 with the final NUL. */
 export const UNIX_PATH_BYTES = 107;
 
-/**
- * `host;port`, which SASL wants; all others give `127.0.0.1;0` as libvirt does (F095).
- */
-export function saslForm(endpoint: Endpoint): string {
-  return "port" in endpoint ? `${endpoint.host};${endpoint.port}` : "127.0.0.1;0";
-}
-
 /** `host:port`, `[v6]:port`; all others give `127.0.0.1:0` as libvirt does (F095). */
 export function uriForm(endpoint: Endpoint): string {
   if (!("port" in endpoint)) return "127.0.0.1:0";

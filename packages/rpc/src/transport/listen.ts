@@ -211,8 +211,10 @@ function boundEndpoint(server: net.Server, name: string): Endpoint {
   return { family: bound.family === "IPv6" ? "ipv6" : "ipv4", host: bound.address, port: bound.port };
 }
 
+/** Node tells of the end only when the last connection has gone too, and those that TLS took over are counted as the server's. */
 function close(server: net.Server): Promise<void> {
   return new Promise((fulfil) => {
-    server.close(() => fulfil());
+    server.close();
+    setImmediate(fulfil);
   });
 }

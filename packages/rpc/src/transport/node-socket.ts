@@ -2,7 +2,7 @@ import net from "node:net";
 import type { Security } from "../tls/security.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { describeEndpoint, type Endpoint } from "./address.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import type { ChannelBinding, Transport, TransportEvents } from "./transport.ts";
 
 /** Bytes read from the system at once; 64 KiB would cost bulk transfers a sixth of their speed. */
 const READ_BYTES = 262_144;
@@ -121,11 +121,20 @@ function endpoint(family?: string, host?: string, port?: number): TcpEndpoint | 
   return { family: family === "IPv6" ? "ipv6" : "ipv4", host, port };
 }
 
+/** What TLS gives to a socket. */
+export interface Protection {
+  readonly security: Security | null;
+  readonly channelBinding: ChannelBinding;
+}
+
+const none: Protection = { security: null, channelBinding: () => null };
+
 /** A TCP or UNIX socket of Node. Errors of the system become a {@link ConnectionError} here, and nowhere else. */
 export class NodeSocket implements Transport {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly security: Security | null;
+  readonly channelBinding: ChannelBinding;
   readonly #socket: net.Socket;
   readonly #intake: Intake | undefined;
   #failure: ConnectionError | undefined;
@@ -133,8 +142,9 @@ export class NodeSocket implements Transport {
   #earlier = 0;
 
   /** Without an `intake` the socket's `data` events serve. */
-  constructor(socket: net.Socket, intake: Intake | undefined, endpoints: Endpoints, security: Security | null = null) {
-    this.security = security;
+  constructor(socket: net.Socket, intake: Intake | undefined, endpoints: Endpoints, protection: Protection = none) {
+    this.security = protection.security;
+    this.channelBinding = protection.channelBinding;
     this.local = endpoints.local;
     this.remote = endpoints.remote;
     this.#socket = socket;

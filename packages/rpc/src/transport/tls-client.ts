@@ -3,6 +3,7 @@ import { checkPeer } from "../tls/peer-check.ts";
 import type { Security } from "../tls/security.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { onAbort } from "../util/signals.ts";
+import { channelBindingOf } from "./channel-binding.ts";
 import { endpointsOf, type Intake, NodeSocket } from "./node-socket.ts";
 import { type Dialled, dialAddress, type OpenAddress } from "./open.ts";
 import {
@@ -111,7 +112,12 @@ function shakeHands(
     awaitConfirmation(intake, (byte) => {
       if (security === undefined || byte !== CONFIRMATION) return refuse(unconfirmed(options, `it sent ${byte}`));
       settle();
-      fulfil(new NodeSocket(socket, intake, endpointsOf(socket, name), security));
+      fulfil(
+        new NodeSocket(socket, intake, endpointsOf(socket, name), {
+          security,
+          channelBinding: channelBindingOf(socket, "client"),
+        }),
+      );
     });
     socket.resume();
   });

@@ -2,8 +2,9 @@ import type net from "node:net";
 import tls from "node:tls";
 import { checkPeer } from "../tls/peer-check.ts";
 import { ConnectionError } from "../util/connection-error.ts";
+import { EntranceGate, type Entrant } from "../util/entrance-gate.ts";
 import { describeEndpoint } from "./address.ts";
-import { type Entrant, HandshakeGate } from "./handshake-gate.ts";
+import { channelBindingOf } from "./channel-binding.ts";
 import { type Endpoints, endpointsOf, type Intake, NodeSocket, openIntake, readBuffer } from "./node-socket.ts";
 import {
   CONFIRMATION,
@@ -26,6 +27,8 @@ export interface TlsServerOptions extends TlsOptions {
 }
 
 const HANDSHAKES = 128;
+/** A handshake that takes longer gives way when others wait. */
+const GRACE_MS = 1000;
 /** A client that was refused gets this long to read the end before the connection is cut. */
 const GOODBYE_MS = 1000;
 
@@ -35,7 +38,7 @@ export class TlsAcceptor {
   readonly #deliver: (transport: Transport) => void;
   /** Never listens: it gets its connections from us, as only so does Node check certificates on a server's side. */
   readonly #server: tls.Server;
-  readonly #gate: HandshakeGate;
+  readonly #gate: EntranceGate;
   readonly #readBuffer = readBuffer();
   readonly #shaking = new Map<net.Socket, Handshake>();
   #current: TlsServerOptions;
@@ -46,7 +49,11 @@ export class TlsAcceptor {
     this.#options = options;
     this.#current = options;
     this.#deliver = deliver;
-    this.#gate = new HandshakeGate(options.handshakes ?? HANDSHAKES);
+    this.#gate = new EntranceGate({
+      what: "handshake",
+      atOnce: options.handshakes ?? HANDSHAKES,
+      graceMs: GRACE_MS,
+    });
     const settings = { requestCert: true, rejectUnauthorized: false };
     this.#server = tls.createServer({ ...contextOptions(options), ...settings });
     this.#server.on("secureConnection", (socket) => this.#decide(socket));
@@ -103,7 +110,10 @@ export class TlsAcceptor {
     handshake.finish();
     socket.allowHalfOpen = true;
     const intake = adoptIntake(socket, this.#readBuffer);
-    const transport = new NodeSocket(socket, intake, handshake.endpoints, securityOf(socket, findings));
+    const transport = new NodeSocket(socket, intake, handshake.endpoints, {
+      security: securityOf(socket, findings),
+      channelBinding: channelBindingOf(socket, "server"),
+    });
     // Ahead of everything that the layers above may send (F109).
     socket.write(Uint8Array.of(CONFIRMATION));
     this.#deliver(transport);

@@ -3,6 +3,9 @@ import type { ConnectionError } from "../util/connection-error.ts";
 import type { Endpoint } from "./address.ts";
 import type { UnixIdentity } from "./unix-native.ts";
 
+/** A value that only the two ends of this very connection know, for SASL; `null` where there is none. */
+export type ChannelBinding = (type: "tls-exporter" | "tls-unique") => Uint8Array | null;
+
 /** What a transport calls. Plain calls, never promises: this is the hot path. */
 export interface TransportEvents {
   /** Bytes from the peer. They are only lent: the buffer is used again once this returns. */
@@ -42,6 +45,8 @@ export interface Transport {
   readonly identity?: UnixIdentity | null;
   /** Absent where descriptors can't be passed. */
   readonly descriptors?: DescriptorChannel;
+  /** Absent where there is no TLS. */
+  readonly channelBinding?: ChannelBinding;
   /**
    * How many of the bytes written since `start` the system was given at the most. Asked once the transport has closed;
    * where it is absent, all of them count.

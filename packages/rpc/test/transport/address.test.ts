@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { saslForm } from "../../src/sasl/context.ts";
 import {
   checkedPort,
   describeAddress,
   describeEndpoint,
   type Endpoint,
-  saslForm,
   systemPath,
   uriForm,
 } from "../../src/transport/address.ts";

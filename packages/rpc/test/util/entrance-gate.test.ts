@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { type Entrant, HandshakeGate } from "../../src/transport/handshake-gate.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
+import { EntranceGate, type Entrant } from "../../src/util/entrance-gate.ts";
 
 /** Notes what becomes of each, by its name. */
-function entrants(gate: HandshakeGate): { readonly log: string[]; readonly enter: (name: string) => Entrant } {
+function entrants(gate: EntranceGate): { readonly log: string[]; readonly enter: (name: string) => Entrant } {
   const log: string[] = [];
   const enter = (name: string): Entrant => {
     const entrant: Entrant = {
@@ -28,7 +28,7 @@ afterEach(() => {
 });
 
 it("lets the next in when one is done, the newest first", () => {
-  const gate = new HandshakeGate(1);
+  const gate = new EntranceGate({ what: "handshake", atOnce: 1, graceMs: 1000 });
   const { log, enter } = entrants(gate);
   const [a] = ["a", "b", "c"].map(enter);
   if (a !== undefined) gate.leave(a);
@@ -36,7 +36,7 @@ it("lets the next in when one is done, the newest first", () => {
 });
 
 it("drops who has had its turn for a second, but only when others wait", () => {
-  const { log, enter } = entrants(new HandshakeGate(2));
+  const { log, enter } = entrants(new EntranceGate({ what: "handshake", atOnce: 2, graceMs: 1000 }));
   enter("a");
   vi.advanceTimersByTime(60_000);
   enter("b");
@@ -51,7 +51,7 @@ it("drops who has had its turn for a second, but only when others wait", () => {
 });
 
 it("lets a thousand wait, and turns away the next", () => {
-  const { log, enter } = entrants(new HandshakeGate(1));
+  const { log, enter } = entrants(new EntranceGate({ what: "handshake", atOnce: 1, graceMs: 1000 }));
   for (let i = 0; i <= 1000; i++) enter(`${i}`);
   expect(log).toEqual(["0 begins"]);
   enter("one too many");
@@ -59,7 +59,7 @@ it("lets a thousand wait, and turns away the next", () => {
 });
 
 it("ends all when it closes", () => {
-  const gate = new HandshakeGate(1);
+  const gate = new EntranceGate({ what: "handshake", atOnce: 1, graceMs: 1000 });
   const { log, enter } = entrants(gate);
   enter("a");
   enter("b");
@@ -69,5 +69,5 @@ it("ends all when it closes", () => {
 });
 
 it("refuses a number that lets nobody in", () => {
-  expect(() => new HandshakeGate(0)).toThrow(RangeError);
+  expect(() => new EntranceGate({ what: "handshake", atOnce: 0, graceMs: 1000 })).toThrow(RangeError);
 });

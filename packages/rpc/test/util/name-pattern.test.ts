@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isListed, matchesPattern } from "../../src/tls/name-pattern.ts";
+import { isListed, matchesPattern } from "../../src/util/name-pattern.ts";
 
 it.each([
   ["CN=a", "CN=a"],

@@ -1,6 +1,6 @@
-import { ConnectionError } from "../util/connection-error.ts";
+import { ConnectionError } from "./connection-error.ts";
 
-/** A connection whose handshake is not over. */
+/** A connection that has yet to show who it is: by its handshake, or by its login. */
 export interface Entrant {
   /** Its turn has come. */
   begin(): void;
@@ -8,38 +8,50 @@ export interface Entrant {
   drop(error: ConnectionError): void;
 }
 
-/** A handshake that takes longer gives way when others wait. */
-const GRACE_MS = 1000;
+export interface EntranceOptions {
+  /** What is bounded, for errors: `handshake`, `login`. */
+  readonly what: string;
+  /** So many at a time. */
+  readonly atOnce: number;
+  /** Whoever takes longer gives way when others wait, in milliseconds. */
+  readonly graceMs: number;
+}
+
 /** Accepted connections that may wait for their turn; as many as libvirtd lets wait in all. */
 const WAITING = 1000;
 
 /**
- * Bounds the handshakes of one service that run at a time. Further connections wait, costing a descriptor each; while
- * some do, whoever has had its turn for a second is dropped, so those who stall can't keep the others out. The newest
+ * Bounds the handshakes, or the logins, of one service that run at a time. Further connections wait, costing a descriptor
+ * each; while some do, whoever has had its turn for a while is dropped, so those who stall can't keep the others out. The newest
  * goes first: behind a crowd of those who stall it would wait its turn for long.
  */
-export class HandshakeGate {
+export class EntranceGate {
+  readonly #what: string;
   readonly #atOnce: number;
+  readonly #graceMs: number;
   /** In the order of their beginnings, with the time of each. */
   readonly #running = new Map<Entrant, number>();
   readonly #waiting = new Set<Entrant>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(atOnce: number) {
-    if (!(atOnce >= 1)) throw new RangeError(`handshakes is ${atOnce}, expected at least 1`);
+  constructor({ what, atOnce, graceMs }: EntranceOptions) {
+    if (!(atOnce >= 1)) throw new RangeError(`${what}s is ${atOnce}, expected at least 1`);
+    this.#what = what;
     this.#atOnce = atOnce;
+    this.#graceMs = graceMs;
   }
 
   enter(entrant: Entrant): void {
     if (this.#running.size < this.#atOnce) this.#begin(entrant);
-    else if (this.#waiting.size >= WAITING) entrant.drop(new ConnectionError("too many handshakes wait", "overflow"));
+    else if (this.#waiting.size >= WAITING)
+      entrant.drop(new ConnectionError(`too many ${this.#what}s wait`, "overflow"));
     else {
       this.#waiting.add(entrant);
       this.#makeRoom();
     }
   }
 
-  /** Its handshake is over, whatever came of it. */
+  /** It is over, whatever came of it. */
   leave(entrant: Entrant): void {
     this.#running.delete(entrant);
     this.#waiting.delete(entrant);
@@ -67,8 +79,8 @@ export class HandshakeGate {
     const [oldest] = this.#running;
     if (this.#waiting.size === 0 || oldest === undefined) return;
     const [entrant, since] = oldest;
-    const rest = since + GRACE_MS - performance.now();
-    if (rest <= 0) entrant.drop(new ConnectionError("the handshake was slow, and others wait", "overflow"));
+    const rest = since + this.#graceMs - performance.now();
+    if (rest <= 0) entrant.drop(new ConnectionError(`the ${this.#what} was slow, and others wait`, "overflow"));
     else this.#timer = setTimeout(() => this.#makeRoom(), rest);
   }
 }
