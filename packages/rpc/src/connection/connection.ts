@@ -11,7 +11,7 @@ import { type XdrType, XdrVoid } from "../xdr/type.ts";
 import { readUint32 } from "../xdr/words.ts";
 import { Descriptors } from "./descriptors.ts";
 import type { Keepalive, Watched } from "./keepalive.ts";
-import { SendQueue } from "./send-queue.ts";
+import { FIRST_ENCRYPTED_PART, SendQueue } from "./send-queue.ts";
 import type { SlabPool } from "./slab-pool.ts";
 import { wrappedWrite } from "./wrapped-write.ts";
 
@@ -83,7 +83,9 @@ export class Connection implements Watched {
       (bytes, start) => this.#passage(bytes, start),
     );
     const writePair = transport.writePair?.bind(transport);
-    this.#queue = new SendQueue((bytes, done) => transport.write(bytes, done), slabs, limits, writePair);
+    const write = (bytes: Uint8Array, done: () => void): void => transport.write(bytes, done);
+    const firstPart = transport.security ? FIRST_ENCRYPTED_PART : undefined;
+    this.#queue = new SendQueue(write, slabs, limits, writePair, firstPart);
   }
 
   /** Bytes on their way out that the peer's side has not taken yet. */

@@ -17,6 +17,8 @@ export const BESIDE_BYTES = 16_384;
 
 /** With so many messages in one turn the first leave at once: the peer works on them while the rest is encoded. */
 const FIRST_PART = 16;
+/** Encrypted, each part is a record, and comes, and is answered, by itself: shorter ones cost more than they gain. */
+export const FIRST_ENCRYPTED_PART = 64;
 
 /**
  * Frames on their way out. Each is encoded straight into the slab of this turn of the event loop, and the slab leaves
@@ -28,13 +30,14 @@ export class SendQueue {
   #writePair: WritePair;
   readonly #slabs: SlabPool;
   readonly #limits: ProtocolLimits;
+  readonly #firstPart: number;
   #slab: XdrWriter | undefined;
   /** The one message of this turn so far, uncopied: it may be others' as well. */
   #shared: Uint8Array | undefined;
   /** Messages in the slab. */
   #frames = 0;
   /** With so many the slab leaves before the turn ends. */
-  #part = FIRST_PART;
+  #part: number;
   /** To be called once the slab of this turn has been sent. */
   #copied: (() => void)[] = [];
   #inFlight = 0;
@@ -43,7 +46,15 @@ export class SendQueue {
   #closed = false;
   #drained: (() => void)[] = [];
 
-  constructor(write: WriteBytes, slabs: SlabPool, limits: ProtocolLimits, writePair?: WritePair) {
+  constructor(
+    write: WriteBytes,
+    slabs: SlabPool,
+    limits: ProtocolLimits,
+    writePair?: WritePair,
+    firstPart: number = FIRST_PART,
+  ) {
+    this.#firstPart = firstPart;
+    this.#part = firstPart;
     this.#write = write;
     this.#writePair = writePair ?? oneByOne(write);
     this.#slabs = slabs;
@@ -270,7 +281,7 @@ export class SendQueue {
   }
 
   #flushLast(): void {
-    this.#part = FIRST_PART;
+    this.#part = this.#firstPart;
     this.flush();
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SendQueue } from "../../src/connection/send-queue.ts";
+import { FIRST_ENCRYPTED_PART, SendQueue } from "../../src/connection/send-queue.ts";
 import { SlabPool } from "../../src/connection/slab-pool.ts";
 import { defaultLimits } from "../../src/protocol/limits.ts";
 import type { MessageHeader } from "../../src/protocol/message.ts";
@@ -29,9 +29,9 @@ const Text: XdrType<string> = {
   decode: (reader) => reader.string(8),
 };
 
-function queueOver(limits = defaultLimits, slabs = new SlabPool()) {
+function queueOver(limits = defaultLimits, slabs = new SlabPool(), firstPart?: number) {
   const transport = new FakeTransport();
-  const queue = new SendQueue((bytes, done) => transport.write(bytes, done), slabs, limits);
+  const queue = new SendQueue((bytes, done) => transport.write(bytes, done), slabs, limits, undefined, firstPart);
   const push = (serial: number, payload = new Uint8Array(0)): void => queue.push(header(serial), Raw, payload, "raw");
   return { queue, transport, push, slabs };
 }
@@ -96,6 +96,13 @@ describe("a turn", () => {
     await nextTurn();
     const expected = Array.from({ length: 15 }, (_, i) => frame(header(i), Uint8Array.of(i)));
     expect(transport.writes.map(toHex)).toEqual([toHex(concat(...expected))]);
+  });
+
+  it("with many messages to be encrypted leaves in longer parts", async () => {
+    const { push, transport } = queueOver(defaultLimits, new SlabPool(), FIRST_ENCRYPTED_PART);
+    for (let i = 0; i < 200; i++) push(i);
+    await nextTurn();
+    expect(transport.writes.map(({ length }) => length / 28)).toEqual([64, 128, 8]);
   });
 
   it("with many messages leaves in parts, each twice as long; the next turn begins anew", async () => {
