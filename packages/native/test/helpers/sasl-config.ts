@@ -16,11 +16,14 @@ export async function saslConfig(
 ): Promise<SaslConfig> {
   const path = await mkdtemp(join(tmpdir(), "virnet-sasl-"));
   const database = join(path, "sasldb2");
-  const conf = ["pwcheck_method: auxprop", "auxprop_plugin: sasldb", `sasldb_path: ${database}`, ...lines];
+  const conf = [...defaults, `sasldb_path: ${database}`, ...lines];
   await writeFile(join(path, "libvirt.conf"), `${conf.join("\n")}\n`);
   for (const [user, password] of Object.entries(users)) await addUser(database, user, password);
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
+
+/** What libsasl2 does anyway, against what the machine's own configuration may say. */
+const defaults = ["auxprop_plugin: sasldb"];
 
 async function addUser(database: string, user: string, password: string): Promise<void> {
   const adding = promisify(execFile)("saslpasswd2", ["-p", "-c", "-f", database, user], { env: withSbin() });
