@@ -1,6 +1,8 @@
-import { type CRound, compileCClient, type PlayC } from "./c-client.ts";
+import { compileCClient } from "./c-client.ts";
 import { Child } from "./child.ts";
 import type { Place } from "./contender.ts";
+import type { ForeignClient, ForeignRound } from "./foreign-client.ts";
+import { compileGoClient } from "./go-client.ts";
 import { type Libvirtd, startLibvirtd } from "./libvirtd.ts";
 import { Match, type Round } from "./match.ts";
 import type { Places } from "./places.ts";
@@ -35,7 +37,7 @@ export interface LibvirtPeers {
   readonly absent: readonly string[];
 }
 
-const THREADS = [1, 32];
+const CALLERS = [1, 32];
 const OUTSTANDING = [1, 64];
 
 /** Against libvirt's own server and client, where they are installed. */
@@ -45,7 +47,8 @@ export async function measureLibvirtPeers(
   places: Places,
 ): Promise<LibvirtPeers> {
   await using libvirtd = await startLibvirtd();
-  const playC = await compileCClient(places.folder);
+  const found = [await compileCClient(places.folder), await compileGoClient(places.folder)];
+  const foreign = found.flatMap((one) => ("play" in one ? [one] : []));
   await using server = Child.start("server-process.js", ["virnet on libvirt"]);
   const ours = await server.ask<Place>({ ask: "serve", place: places.next() });
   const pathOfOurs = "path" in ours ? ours.path : "";
@@ -55,16 +58,11 @@ export async function measureLibvirtPeers(
   ];
   const servers = libvirtd ? await duelServers(libvirtd, pathOfOurs, outstanding, pace) : [];
   const clients: ClientDuel[] = [];
-  if (playC) for (const target of targets) clients.push(...(await duelClients(target, playC, pace)));
-  return { servers, clients, absent: absentOf(libvirtd, playC) };
-}
-
-function absentOf(libvirtd: Libvirtd | undefined, playC: PlayC | undefined): string[] {
-  return [
-    ...(libvirtd ? [] : ["libvirtd: not installed"]),
-    ...(playC ? [] : ["libvirt's C client: no gcc, or no libvirt.so.0"]),
-    "go-libvirt: not part of this bench",
-  ];
+  if (foreign.length > 0) {
+    for (const target of targets) clients.push(...(await duelClients(target, foreign, pace)));
+  }
+  const absent = found.flatMap((one) => ("absent" in one ? [one.absent] : []));
+  return { servers, clients, absent: libvirtd ? absent : ["libvirtd: not installed", ...absent] };
 }
 
 async function duelServers(
@@ -94,19 +92,23 @@ async function duelServers(
 
 async function duelClients(
   { name: server, path }: { readonly name: string; readonly path: string },
-  playC: PlayC,
+  foreign: readonly ForeignClient[],
   pace: Pace,
 ): Promise<ClientDuel[]> {
   await using ours = Match.against("virnet on libvirt", { path });
-  const runs = new Map<string, { readonly play: () => Promise<CRound | Round>; readonly rounds: CRound[] }>();
+  const runs = new Map<
+    string,
+    { readonly play: () => Promise<ForeignRound | Round>; readonly rounds: ForeignRound[] }
+  >();
   for (const out of OUTSTANDING) {
     const load = { outstanding: out, bytes: 0, milliseconds: pace.milliseconds, sampleEvery: 64 };
     await ours.play(load, false);
     runs.set(`virnet, ${out} outstanding`, { play: () => ours.play(load, false), rounds: [] });
   }
-  for (const threads of THREADS) {
-    const play = (): Promise<CRound> => playC(path, threads, pace.milliseconds);
-    runs.set(`libvirt.so, ${threads} threads`, { play, rounds: [] });
+  for (const { name, callers, play } of foreign) {
+    for (const count of CALLERS) {
+      runs.set(`${name}, ${count} ${callers}`, { play: () => play(path, count, pace.milliseconds), rounds: [] });
+    }
   }
   for (let round = 0; round < pace.rounds; round++) {
     for (const { play, rounds } of runs.values()) rounds.push(await play());
@@ -121,6 +123,6 @@ async function duelClients(
   }));
 }
 
-function cpus(rounds: readonly CRound[]): number[] {
+function cpus(rounds: readonly ForeignRound[]): number[] {
   return rounds.map(({ clientCpu }) => clientCpu);
 }
