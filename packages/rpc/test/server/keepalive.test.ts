@@ -3,9 +3,11 @@ import { Client } from "../../src/client/client.ts";
 import { connect } from "../../src/connect.ts";
 import { Server, type ServerOptions } from "../../src/server/server.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
+import { deferred } from "../../src/util/deferred.ts";
 import { Echo } from "../helpers/echo.ts";
 import { ping } from "../helpers/frames.ts";
 import { ScriptedPeer } from "../helpers/scripted-peer.ts";
+import { Files } from "../helpers/stream-program.ts";
 
 /*
  * Both roles at once: who is looked after, from when on, and that nobody is lost who lives.
@@ -75,7 +77,78 @@ describe("a server", () => {
   });
 });
 
+describe("a server that is busy", () => {
+  it("with all calls that it takes at a time keeps the client that waits, and is kept", async () => {
+    const answer = deferred<void>();
+    const server = new Server({
+      name: "echod",
+      limits: { clientRequests: 1 },
+      keepalive: { interval: 1000, count: 2 },
+    });
+    server.add(Echo, {
+      say: ({ text }) => ({ lines: [text] }),
+      watch: () => answer.promise,
+    });
+    const [ours, theirs] = memoryPair();
+    server.accept(theirs);
+    await using client = await connect({ transport: ours }, { keepalive: { interval: 1000, count: 2 } });
+    const echo = client.program(Echo);
+    await pass(250);
+    const calls = [echo.watch(), echo.say({ text: "at last", repeat: 1 })];
+    await pass(60_000);
+    answer.resolve();
+    expect(await Promise.all(calls)).toEqual([undefined, { lines: ["at last"] }]);
+  });
+
+  it("with data that its handler does not read keeps the client that sends it, and is kept", async () => {
+    const go = deferred<void>();
+    let size = 0;
+    const server = new Server({ name: "filesd", keepalive: { interval: 1000, count: 2 } }).add(Files, {
+      async upload(_, { stream, accept }) {
+        accept();
+        await go.promise;
+        await stream.drain((bytes) => {
+          size += bytes.length;
+        });
+      },
+    });
+    const [ours, theirs] = memoryPair();
+    server.accept(theirs);
+    await using client = await connect({ transport: ours }, { keepalive: { interval: 1000, count: 2 } });
+    await pass(250);
+    const { stream } = await client.program(Files).upload({ name: "f" });
+    const chunk = new Uint8Array(262_120);
+    const sending = (async () => {
+      for (let i = 0; i < 64; i++) await stream.write(chunk);
+      await stream.finish();
+    })();
+    await pass(60_000);
+    go.resolve();
+    await sending;
+    expect(size).toBe(64 * 262_120);
+  });
+});
+
 describe("a client", () => {
+  it("that does not read a download keeps the server that sends it, and is kept", async () => {
+    const server = new Server({ name: "filesd", keepalive: { interval: 1000, count: 2 } }).add(Files, {
+      async download(_, { stream }) {
+        for (let i = 0; i < 64; i++) await stream.write(new Uint8Array(262_120));
+      },
+    });
+    const [ours, theirs] = memoryPair();
+    server.accept(theirs);
+    await using client = await connect({ transport: ours }, { keepalive: { interval: 1000, count: 2 } });
+    await pass(250);
+    const { stream } = await client.program(Files).download({ name: "f" });
+    await pass(60_000);
+    let size = 0;
+    await stream.drain((bytes) => {
+      size += bytes.length;
+    });
+    expect(size).toBe(64 * 262_120);
+  });
+
   it("that `connect` made announces itself, so that both look after each other", async () => {
     const { client, transport } = served();
     await using ours = await connect({ transport }, { keepalive: { interval: 1000, count: 20 } });
