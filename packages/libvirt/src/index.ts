@@ -24,6 +24,17 @@ export type {
 } from "./events/event.ts";
 export type { EventGroup, EventItem, Events, EventsOptions, KindsOf } from "./events/subscription.ts";
 export { type AttachOptions, Subscriptions } from "./events/subscriptions.ts";
+export {
+  type EndedItem,
+  Fleet,
+  type FleetEventsOptions,
+  type FleetHost,
+  type FleetItem,
+  type FleetIterator,
+  type FleetOptions,
+  type FleetState,
+  fleet,
+} from "./fleet.ts";
 export type { HostInfo } from "./host-info.ts";
 export { type DomainFilter, Libvirt, type OpenOptions } from "./libvirt.ts";
 export type { LibvirtReconnectOptions } from "./reconnect.ts";

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { Client } from "../src/client/client.ts";
+import type { Client } from "../src/client/client.ts";
 import { Session } from "../src/client/session.ts";
 import { Resync, type SessionEventStream } from "../src/client/session-events.ts";
 import { nextStates, type SessionState } from "../src/client/session-state.ts";

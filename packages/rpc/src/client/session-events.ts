@@ -8,7 +8,14 @@ import type { Client } from "./client.ts";
 import { type EventOptions, type EventStream, Lagged } from "./event-hub.ts";
 
 /** There has been another connection, and what happened meanwhile is unknown: list anew. */
-export class Resync {}
+export class Resync {
+  /** How many connections these events have come over by now. */
+  readonly connections: number;
+
+  constructor(connections: number) {
+    this.connections = connections;
+  }
+}
 
 export interface SessionEventOptions extends EventOptions {
   /**
@@ -77,7 +84,7 @@ class Subscription extends AsyncQueue<unknown> {
   readonly #settleReady: { readonly resolve: () => void; readonly reject: (reason: unknown) => void };
   #offClient: () => void = nothing;
   #offSignal: () => void = nothing;
-  #isReady = false;
+  #connections = 0;
   #isBehind = false;
 
   constructor(type: EventType<unknown>, options: SessionEventOptions, left: () => void) {
@@ -116,8 +123,7 @@ class Subscription extends AsyncQueue<unknown> {
     this.carry((change) => client.weigh(change));
     try {
       await abortable(this.#register(client, signal), signal);
-      this.#isBehind ||= this.#isReady;
-      this.#isReady = true;
+      this.#isBehind ||= this.#connections++ > 0;
       this.#settleReady.resolve();
     } catch (error) {
       if (!signal.aborted && !(error instanceof ConnectionError)) this.end(error);
@@ -127,7 +133,7 @@ class Subscription extends AsyncQueue<unknown> {
   resync(): void {
     if (!this.#isBehind) return;
     this.#isBehind = false;
-    this.push(new Resync());
+    this.push(new Resync(this.#connections));
   }
 
   override end(error?: unknown): void {
