@@ -105,7 +105,7 @@ export class Merged<T> implements AsyncIterableIterator<T, undefined>, AsyncDisp
     this.end();
     this.#error = undefined;
     for (const { taken } of this.#ready.splice(0)) taken();
-    await Promise.all(sources.map(({ items }) => items.return?.()));
+    await Promise.all(sources.map(async ({ items }) => items.return?.()));
     return { value: undefined, done: true };
   }
 

@@ -77,7 +77,7 @@ async function booted(...names: string[]): Promise<Machine[]> {
 }
 
 async function allOpen(hosts: Fleet): Promise<void> {
-  await Promise.all([...hosts.hosts.values()].map(({ libvirt }) => libvirt.session?.opened()));
+  await Promise.all([...hosts.hosts.values()].map(async ({ libvirt }) => libvirt.session?.opened()));
 }
 
 /** `name kind` of the next so many items. */

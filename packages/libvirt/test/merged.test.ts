@@ -31,7 +31,7 @@ function feed() {
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const ended = (error: unknown): string | undefined => (error === undefined ? undefined : `failed: ${String(error)}`);
+const ended = (error: unknown): string | undefined => (error instanceof Error ? `failed: ${error.message}` : undefined);
 
 describe("merged iterations", () => {
   it("give what comes from any of them, and take one item of each ahead", async () => {
@@ -62,7 +62,7 @@ describe("merged iterations", () => {
     merged.add({ items: failing, ended });
     merged.add({ items: other.iterator, ended });
     sound.give("bad");
-    expect((await merged.next()).value).toBe("failed: Error: broken");
+    expect((await merged.next()).value).toBe("failed: broken");
     other.give("still here");
     expect((await merged.next()).value).toBe("still here");
     await merged.return();
