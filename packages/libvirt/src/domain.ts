@@ -1,4 +1,4 @@
-import type { CallOptions, ProgramClient, RpcStream, StreamOptions } from "virnet";
+import type { CallOptions, Descriptors, ProgramClient, RpcStream, StreamOptions } from "virnet";
 import { VirDomainState } from "./gen/enums.ts";
 import type { RemoteNonnullDomain, RemoteProcedures } from "./gen/remote.ts";
 import { formatUuid } from "./uuid.ts";
@@ -37,6 +37,28 @@ export interface StartOptions extends CallOptions {
   readonly paused?: boolean;
   /** Destroys the domain when this connection ends. */
   readonly autodestroy?: boolean;
+}
+
+export interface CreateOptions extends StartOptions {
+  /**
+   * Descriptors for the guest's first process (containers), of which copies are passed, in their order. Only over a UNIX socket
+   * that was opened with `unix`.
+   */
+  readonly files?: readonly number[];
+}
+
+export interface GraphicsOptions extends CallOptions {
+  /** The number of the graphics device; 0 unless given. */
+  readonly index?: number;
+  /** Lets one in without the device's password. */
+  readonly skipAuthentication?: boolean;
+}
+
+export interface AssociateOptions extends CallOptions {
+  /** The labels of files are to be restored when the guest stops. */
+  readonly restore?: boolean;
+  /** The files are to be writable for the guest, whatever mode they were opened with. */
+  readonly writable?: boolean;
 }
 
 export interface ConsoleOptions {
@@ -80,6 +102,10 @@ const XML_SECURE = 1;
 const XML_INACTIVE = 2;
 const START_PAUSED = 1;
 const START_AUTODESTROY = 2;
+/** virDomainOpenGraphicsFlags, virDomainFDAssociateFlags. */
+const GRAPHICS_SKIPAUTH = 1;
+const ASSOCIATE_RESTORE = 1;
+const ASSOCIATE_WRITABLE = 2;
 
 /**
  * A domain (a virtual machine) of one connection. It holds names, not state: every method asks the server.
@@ -141,9 +167,12 @@ export class Domain {
   }
 
   /** Starts a defined domain. Gives the domain as it is then, with its id. */
-  async create(options: StartOptions = {}): Promise<Domain> {
-    const flags = startFlags(options);
-    const { dom } = await this.#remote.domainCreateWithFlags({ dom: this.reference, flags }, options);
+  async create({ files, ...options }: CreateOptions = {}): Promise<Domain> {
+    const args = { dom: this.reference, flags: startFlags(options) };
+    const { dom } =
+      files === undefined
+        ? await this.#remote.domainCreateWithFlags(args, options)
+        : await this.#remote.domainCreateWithFiles(args, { ...options, descriptors: files });
     return new Domain(this.#remote, dom);
   }
 
@@ -185,6 +214,46 @@ export class Domain {
   async openChannel({ name, force, ...options }: ChannelOptions = {}): Promise<RpcStream> {
     const args = { dom: this.reference, name: name ?? null, flags: force === true ? CONSOLE_FORCE : 0 };
     return (await this.#remote.domainOpenChannel(args, options)).stream;
+  }
+
+  /**
+   * Joins a connected socket to its screen, as a viewer that has come in there. A copy of `descriptor` is passed, so it may be
+   * closed then. Only over a UNIX socket that was opened with `unix`.
+   */
+  async openGraphics(
+    descriptor: number,
+    { index, skipAuthentication, ...options }: GraphicsOptions = {},
+  ): Promise<void> {
+    const args = { dom: this.reference, idx: index ?? 0, flags: skipAuthentication === true ? GRAPHICS_SKIPAUTH : 0 };
+    await this.#remote.domainOpenGraphics(args, { ...options, descriptors: [descriptor] });
+  }
+
+  /**
+   * The descriptor of a socket that is joined to its screen; the caller closes it. Only over a UNIX socket that was opened
+   * with `unix`; rejects with `TypeError` where none comes.
+   */
+  async openGraphicsFd({ index, skipAuthentication, ...options }: GraphicsOptions = {}): Promise<number> {
+    const args = { dom: this.reference, idx: index ?? 0, flags: skipAuthentication === true ? GRAPHICS_SKIPAUTH : 0 };
+    let descriptor: number | undefined;
+    const onDescriptors = (received: Descriptors): void => {
+      if (received.size > 0) descriptor = received.take();
+    };
+    await this.#remote.domainOpenGraphicsFd(args, { ...options, onDescriptors });
+    if (descriptor === undefined) throw new TypeError("no descriptor came with the reply");
+    return descriptor;
+  }
+
+  /**
+   * Gives open files a name that disks of the domain can refer to, for as long as this connection lives (since 9.0). Copies
+   * are passed. Only over a UNIX socket that was opened with `unix`.
+   */
+  async associateDescriptors(
+    name: string,
+    descriptors: readonly number[],
+    { restore, writable, ...options }: AssociateOptions = {},
+  ): Promise<void> {
+    const flags = (restore === true ? ASSOCIATE_RESTORE : 0) | (writable === true ? ASSOCIATE_WRITABLE : 0);
+    await this.#remote.domainFdAssociate({ dom: this.reference, name, flags }, { ...options, descriptors });
   }
 
   /** A picture of its screen. Rejects with `RangeError` for one of more than 256 MiB. */

@@ -1,10 +1,13 @@
 export {
+  type AssociateOptions,
   type ChannelOptions,
   type ConsoleOptions,
+  type CreateOptions,
   Domain,
   type DomainInfo,
   type DomainState,
   type DomainStatus,
+  type GraphicsOptions,
   type Screenshot,
   type ScreenshotOptions,
   type StartOptions,

@@ -8,9 +8,10 @@ import {
   type ProgramClient,
   RpcError,
   Session,
+  type UnixNative,
 } from "virnet";
 import { type Destination, findDestination } from "./destination.ts";
-import { Domain, type StartOptions, startFlags } from "./domain.ts";
+import { type CreateOptions, Domain, startFlags } from "./domain.ts";
 import type { EventKind } from "./events/event.ts";
 import type { EventGroup, Events, EventsOptions, KindsOf } from "./events/subscription.ts";
 import { Subscriptions } from "./events/subscriptions.ts";
@@ -32,6 +33,8 @@ export interface OpenOptions {
   readonly readonly?: boolean;
   /** How a daemon that agrees to it is asked for signs of life; `false`: it only gets answers. */
   readonly keepalive?: KeepaliveOptions | false;
+  /** Lets a UNIX socket pass descriptors: `@virnet/native/unix` gives it. Elsewhere it does nothing. */
+  readonly unix?: UnixNative;
   /** Connects again when the connection goes; objects and events live on. Not unless given. */
   readonly reconnect?: LibvirtReconnectOptions | boolean;
 }
@@ -225,9 +228,13 @@ export class Libvirt implements AsyncDisposable {
   }
 
   /** Starts a domain that is forgotten when it stops. */
-  async createDomain(xml: string, options: StartOptions = {}): Promise<Domain> {
+  async createDomain(xml: string, { files, ...options }: CreateOptions = {}): Promise<Domain> {
     const args = { xmlDesc: xml, flags: startFlags(options) };
-    return new Domain(this.remote, (await this.remote.domainCreateXml(args, options)).dom);
+    const { dom } =
+      files === undefined
+        ? await this.remote.domainCreateXml(args, options)
+        : await this.remote.domainCreateXmlWithFiles(args, { ...options, descriptors: files });
+    return new Domain(this.remote, dom);
   }
 
   async pools(options?: CallOptions): Promise<StoragePool[]> {

@@ -27,6 +27,7 @@ export {
   type TransportAddress,
 } from "./connect.ts";
 export type { AuthBinding } from "./connection/auth-binding.ts";
+export type { Descriptors } from "./connection/descriptors.ts";
 export type { KeepaliveOptions } from "./connection/keepalive.ts";
 export type { AnyProcedure, EventType, Procedure, Procedures, Program, StreamDirection } from "./program/program.ts";
 export { readsOnly } from "./program/reads-only.ts";
@@ -51,7 +52,8 @@ export {
 export { commandEnvironment } from "./transport/environment.ts";
 export type { SshRelay } from "./transport/relay.ts";
 export type { TlsClientOptions } from "./transport/tls-client.ts";
-export type { Transport, TransportEvents } from "./transport/transport.ts";
+export type { DescriptorChannel, Transport, TransportEvents } from "./transport/transport.ts";
+export type { UnixIdentity, UnixNative, UnixPeer } from "./transport/unix-native.ts";
 export { AsyncQueue, type AsyncQueueOptions, type OverflowPolicy } from "./util/async-queue.ts";
 export {
   type CloseReason,

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { logClients } from "./client-log.ts";
 import { type Command, HELP, readCommandLine, UsageError } from "./command-line.ts";
+import { loadNative } from "./native.ts";
 import { startTestd, type Testd, type TestdOptions } from "./testd.ts";
 
 const FAILED = 1;
@@ -22,8 +23,9 @@ async function main(args: readonly string[]): Promise<void> {
 
 async function obey(command: Command): Promise<void> {
   if (command.kind === "run") {
-    if (command.clients) logClients((line) => process.stderr.write(`${JSON.stringify(line)}\n`));
-    await run(command.options, command.json);
+    if (command.clients) logClients((line) => process.stderr.write(`${line}\n`));
+    const unix = command.native ? { unix: await loadNative() } : {};
+    await run({ ...command.options, ...unix }, command.json);
   } else process.stdout.write(command.kind === "help" ? HELP : `${await version()}\n`);
 }
 

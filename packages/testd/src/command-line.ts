@@ -8,6 +8,8 @@ export type Command =
       readonly kind: "run";
       readonly options: TestdOptions;
       readonly json: boolean;
+      /** To load `@virnet/native/unix`. */
+      readonly native: boolean;
       /** To tell of clients that come and go. */
       readonly clients: boolean;
     };
@@ -34,6 +36,7 @@ Anyone who reaches it may do everything: there is no authentication but that of 
   --keepalive-interval SECONDS  of silence until a client is asked for a sign of life (5); 0 is never
   --keepalive-count N           questions without an answer until it is disconnected (5)
   --json              tell pid and addresses as one line of JSON
+  --native            know who the clients of UNIX sockets are, and let them pass descriptors; needs @virnet/native
   --clients           tell of each client that comes and goes, as lines of JSON on standard error
   --help, --version
 `;
@@ -41,7 +44,7 @@ Anyone who reaches it may do everything: there is no authentication but that of 
 /** Reads arguments; throws `UsageError` for those that make no sense. */
 export function readCommandLine(args: readonly string[]): Command {
   const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...others } = parse(args);
-  const { "proxied-by": balancers, clients, ...more } = others;
+  const { "proxied-by": balancers, clients, native, ...more } = others;
   const { "keepalive-interval": interval, "keepalive-count": count, ...secure } = more;
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
@@ -56,7 +59,7 @@ export function readCommandLine(args: readonly string[]): Command {
     ...(balancers === undefined ? {} : { balancers }),
     ...readTls(secure),
   };
-  return { kind: "run", options, json: json === true, clients: clients === true };
+  return { kind: "run", options, json: json === true, clients: clients === true, native: native === true };
 }
 
 function parse(args: readonly string[]) {
@@ -87,6 +90,7 @@ const OPTIONS = {
   "keepalive-count": { type: "string" },
   json: { type: "boolean" },
   clients: { type: "boolean" },
+  native: { type: "boolean" },
   help: { type: "boolean", short: "h" },
   version: { type: "boolean" },
 } as const;

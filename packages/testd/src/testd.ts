@@ -3,7 +3,7 @@ import { Lxc } from "@virnet/libvirt/lxc";
 import { Qemu } from "@virnet/libvirt/qemu";
 import { Remote } from "@virnet/libvirt/remote";
 import type { KeepaliveOptions } from "virnet";
-import { Server, type ServiceOptions } from "virnet/server";
+import { Server, type ServiceOptions, type UnixNative } from "virnet/server";
 import { Daemon } from "./daemon.ts";
 import { allHandlers } from "./handlers/all.ts";
 import { bindHandlers } from "./handlers/bind.ts";
@@ -24,6 +24,8 @@ export interface TestdOptions {
   readonly balancers?: readonly string[];
   /** Told of each connection without a good header, and why. */
   readonly onUnproxied?: (refusal: Error) => void;
+  /** Identifies clients of the UNIX sockets, and lets them pass descriptors: `@virnet/native/unix` gives it. */
+  readonly unix?: UnixNative;
   /** A port for clients with a certificate of the CA in the directory, which has libvirt's file names. */
   readonly tls?: TlsEndpoint;
   /** When clients that ask for keepalive are given up, libvirtd's keepalive_interval and keepalive_count; `false` is never. */
@@ -94,7 +96,10 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
     throw new TypeError("no socket and no port to listen on");
   const addresses: TestdAddress[] = [];
   for (const path of sockets) {
-    await server.listen({ path, mode: socketMode }, advertisedBy("unix", options));
+    await server.listen(
+      { path, mode: socketMode },
+      { ...advertisedBy("unix", options), ...(options.unix && { unix: options.unix }) },
+    );
     addresses.push({ path });
   }
   for (const [i, endpoint] of listen.entries()) {

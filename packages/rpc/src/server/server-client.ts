@@ -195,6 +195,11 @@ export class ServerClient {
     return { x509DistinguishedName: distinguishedName, unix: this.#unix, saslUserName: this.#auth?.user ?? null };
   }
 
+  /** Can calls of this client, and replies to them, pass descriptors? */
+  get passesDescriptors(): boolean {
+    return this.#connection.passesDescriptors;
+  }
+
   /** Calls of this client being worked on. */
   get requests(): number {
     return this.#window.inside;

@@ -5,7 +5,9 @@ import { HOST } from "../host/host.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
 import { bit } from "./wire.ts";
 
-/** virDrvFeature that this daemon answers with yes. Passing of descriptors (8) is not among them. */
+/** virDrvFeature: to pass descriptors depends on the connection (F036). */
+const FD_PASSING = 8;
+/** Those that this daemon always has. */
 const FEATURES = {
   TYPED_PARAM_STRING: 9,
   KEEPALIVE: 10,
@@ -30,6 +32,7 @@ export const connectHandlers: SessionHandlers = {
     // Only the question for keepalive may come before the connection is open.
     if (feature === FEATURES.KEEPALIVE) session.client.startKeepalive();
     else void session.hypervisor;
+    if (feature === FD_PASSING) return { supported: bit(session.client.passesDescriptors) };
     return { supported: bit(Object.values<number>(FEATURES).includes(feature)) };
   },
   connectGetType: () => ({ type: "TEST" }),

@@ -41,6 +41,11 @@ export const domainLifecycleHandlers: SessionHandlers = {
     onlyFlags(flags, VALIDATE_START, "testDomainCreateXML");
     return { dom: domainRef(create(hypervisor, parseDomain(xmlDesc)).handle) };
   },
+  // The test driver has no use for the files, whose descriptors are closed when the call is answered.
+  domainCreateXmlWithFiles: ({ xmlDesc, flags }, { hypervisor }) => {
+    onlyFlags(flags, VALIDATE_START, "testDomainCreateXML");
+    return { dom: domainRef(create(hypervisor, parseDomain(xmlDesc)).handle) };
+  },
   domainDefineXml: ({ xml }, { hypervisor }) => ({ dom: domainRef(define(hypervisor, parseDomain(xml)).handle) }),
   domainDefineXmlFlags: ({ xml, flags }, { hypervisor }) => {
     onlyFlags(flags, VALIDATE_DEFINE, "testDomainDefineXMLFlags");
@@ -54,6 +59,12 @@ export const domainLifecycleHandlers: SessionHandlers = {
   },
   domainCreate: ({ dom }, session) => start(session.hypervisor, domainOf(session, dom)),
   domainCreateWithFlags: ({ dom, flags }, session) => {
+    onlyFlags(flags, 0, "testDomainCreateWithFlags");
+    const domain = domainOf(session, dom);
+    start(session.hypervisor, domain);
+    return { dom: domainRef(domain.handle) };
+  },
+  domainCreateWithFiles: ({ dom, flags }, session) => {
     onlyFlags(flags, 0, "testDomainCreateWithFlags");
     const domain = domainOf(session, dom);
     start(session.hypervisor, domain);
