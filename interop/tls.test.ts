@@ -177,6 +177,32 @@ describeWithPeers(["libvirtd", "virsh", "certtool"], "TLS with real peers", () =
       expect(await ask(settings.PKI_CLIENT)).toMatch(/^\S+$/);
     });
 
+    it("loses no call and no client while SIGHUP finds broken and good files in turn", async () => {
+      const uri = `test+tls://localhost:${port}/default?pkipath=${settings.PKI_CLIENT}`;
+      const good = await readFile(join(settings.PKI_SERVER, "servercert.pem"), "utf8");
+      const broken = ["nonsense", good.slice(0, good.length / 2), ""];
+      let isOver = false;
+      const visitors = Array.from({ length: 4 }, async () => {
+        let calls = 0;
+        while (!isOver) {
+          await using hypervisor = await Libvirt.open(uri);
+          for (let i = 0; i < 20; i++, calls++) await hypervisor.hostname();
+        }
+        return calls;
+      });
+      await using resident = await Libvirt.open(uri);
+      const reports = (): number => daemon.stderr().match(/keeps the certificates|read the certificates/g)?.length ?? 0;
+      for (let round = 0; round < 12; round++) {
+        await writeFile(join(folder, "servercert.pem"), round % 2 === 1 ? good : (broken[round % 3] ?? ""));
+        const before = reports();
+        daemon.kill("SIGHUP");
+        await expect.poll(reports).toBeGreaterThan(before);
+        expect(await resident.hostname()).not.toBe("");
+      }
+      isOver = true;
+      for (const calls of await Promise.all(visitors)) expect(calls).toBeGreaterThan(0);
+    });
+
     describe.each(["TLS1.2", "TLS1.3"])("and gnutls-cli over %s", (version) => {
       const gnutls = async (...args: string[]): Promise<string> => {
         const priority = `--priority=NORMAL:-VERS-ALL:+VERS-${version}`;

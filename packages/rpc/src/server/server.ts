@@ -6,6 +6,7 @@ import type { ListenAddress } from "../transport/listen.ts";
 import type { Transport } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { channel } from "../util/diagnostics.ts";
+import { nothing } from "../util/nothing.ts";
 import { abortable } from "../util/signals.ts";
 import type { ServerAuth } from "./auth-demand.ts";
 import type { AuthGate } from "./auth-gate.ts";
@@ -78,6 +79,7 @@ export class Server {
   readonly #onServiceError: (error: ConnectionError) => void;
   #nextId = 1;
   #closing: Promise<void> | undefined;
+  #reloading: Promise<void> = Promise.resolve();
 
   constructor(options: ServerOptions) {
     this.name = options.name;
@@ -123,6 +125,13 @@ export class Server {
    * all services keep what they have; connections that are there go on in any case (F111).
    */
   async reloadTls(): Promise<void> {
+    // One after another: of two at once, the one that read first may be ready last.
+    const reload = this.#reloading.then(() => this.#reloadTls());
+    this.#reloading = reload.catch(nothing);
+    await reload;
+  }
+
+  async #reloadTls(): Promise<void> {
     const tls = [...this.#services].flatMap(({ prepareReload }) => prepareReload ?? []);
     if (tls.length === 0) throw new TypeError(`${this.name} has no service with TLS`);
     for (const use of await Promise.all(tls.map((prepare) => prepare()))) use();

@@ -108,6 +108,19 @@ describe("a server", () => {
     expect(await failed).toMatchObject({ message: expect.stringMatching(/renegotiation/i) as string });
   });
 
+  it.each(["TLSv1.2", "TLSv1.3"] as const)("resumes no session of %s, so nobody is let in unseen", async (version) => {
+    const { port } = await serve();
+    const open = async (session?: Buffer): Promise<{ isReused: boolean; session: Buffer | undefined }> => {
+      const shown = { ca: ca.pem, cert: clientLeaf.pem, key: clientLeaf.keyPem, session };
+      const socket = tls.connect({ host: "127.0.0.1", port, minVersion: version, maxVersion: version, ...shown });
+      onTestFinished(() => void socket.destroy());
+      await once(socket, "data");
+      return { isReused: socket.isSessionReused(), session: socket.getSession() };
+    };
+    const { session } = await open();
+    expect((await open(session)).isReused).toBe(false);
+  });
+
   it("says nothing but the byte, and nothing at all to those it refuses", async () => {
     const { port, refusals } = await serve({ allowedDn: [] });
     const socket = tls.connect({ host: "127.0.0.1", port, ca: ca.pem, cert: clientLeaf.pem, key: clientLeaf.keyPem });

@@ -2,10 +2,11 @@ import { describe, expect, it } from "vitest";
 import type { Client } from "../../src/client/client.ts";
 import { connect } from "../../src/connect.ts";
 import { Server } from "../../src/server/server.ts";
-import { pkiFiles } from "../../src/tls/credentials.ts";
+import { type Credentials, pkiFiles } from "../../src/tls/credentials.ts";
 import type { TlsClientOptions } from "../../src/transport/tls-client.ts";
 import type { TlsServerOptions } from "../../src/transport/tls-server.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
+import { deferred } from "../../src/util/deferred.ts";
 import { Echo } from "../helpers/echo.ts";
 import { authority, CN, type Issued, issue, leaf, type NameParts, O, revoke, usages } from "../helpers/pki.ts";
 import { type FolderContents, fillFolder, pkiFolder } from "../helpers/pki-folder.ts";
@@ -243,6 +244,23 @@ describe("the list of allowed names", () => {
   );
 });
 
+describe("several certificates at one end", () => {
+  const folders = { ec: good, rsa: { ca: [ca], chain: [leaf(ca, "server", { name: "rsa", key: "rsa" })] } };
+
+  it.each([
+    ["ECDHE-ECDSA", "CN=server.test"],
+    ["ECDHE-RSA", "CN=rsa"],
+  ])("leave the choice to the other: %s gets %s", async (exchange, name) => {
+    const [ec, rsa] = await Promise.all(
+      [folders.ec, folders.rsa].map(async (contents) => pkiFiles(await pkiFolder("server", contents), "server")),
+    );
+    const { port } = await serve(good, { pairs: [...(ec?.pairs ?? []), ...(rsa?.pairs ?? [])] });
+    const priority = `NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+${exchange}`;
+    const { security } = await visit(port, visitor, { priority });
+    expect(security?.peer?.distinguishedName).toBe(name);
+  });
+});
+
 describe("reloading", () => {
   it("uses the new files for new clients, and keeps the old ones where the new are bad", async () => {
     const { server, folder, port } = await serve(good);
@@ -263,6 +281,19 @@ describe("reloading", () => {
     await fillFolder(folder, "server", { crl: revoke(ca, [member]) });
     await server.reloadTls();
     await expect(visit(port, { ca: [ca], chain: [member] })).rejects.toThrow("did not confirm");
+  });
+
+  it("of two at once ends with what the later read", async () => {
+    const named = async (name: string): Promise<Credentials> =>
+      pkiFiles(await pkiFolder("server", { ca: [ca], chain: [leaf(ca, "server", { name })] }), "server");
+    const first = deferred<Credentials>();
+    const reads = [() => first.promise, () => named("second")];
+    const reload = (): Promise<Credentials> => reads.shift()?.() ?? Promise.reject(new Error("a third"));
+    const { server, port } = await serve(good, { reload });
+    const both = [server.reloadTls(), server.reloadTls()];
+    first.resolve({ ...(await named("first")), reload });
+    await Promise.all(both);
+    expect((await visit(port, visitor)).security?.peer?.distinguishedName).toBe("CN=second");
   });
 
   it("is refused where there is no TLS", async () => {
