@@ -53,6 +53,7 @@ const settingsOf = {
     "SASL_WRONG_AUTHFILE",
     "PKI_CA",
     "PKI_CLIENT",
+    "PKI_SERVER",
   ],
   kdc: [
     "KDC_REALM",
