@@ -200,7 +200,9 @@ class SaslLogin {
     });
     if (candidates.length > 0) return candidates;
     const foreign = wanted.find((name) => !isBuiltin(name));
-    if (foreign !== undefined) throw new SaslError(`the server has ${listed(offered)}; ${missingMechanism(foreign)}`);
+    if (foreign !== undefined) {
+      throw new SaslError(`the server has ${listed(offered)}; ${missingMechanism(foreign, "client")}`);
+    }
     throw new SaslError(
       `the server has ${listed(offered)}, none of which ` +
         (context.minSsf > 0 ? "encrypts, which plain TCP needs; use TLS" : "does on this connection"),

@@ -39,10 +39,11 @@ export function isBuiltin(name: string): name is BuiltinName {
 }
 
 /** One sentence: what to install, and how to hand it over. */
-export function missingMechanism(name: string): string {
+export function missingMechanism(name: string, role: "client" | "server"): string {
+  const provider = role === "client" ? "cyrusClient" : "cyrusServer";
   return (
     `mechanism ${name} is not built in: install @virnet/native and the machine's Cyrus SASL library with the plugin for it, ` +
-    'and pass it as providers: [await cyrus()], with cyrus from "@virnet/native/cyrus"'
+    `and pass it as providers: [await ${provider}()], with ${provider} from "@virnet/native/cyrus"`
   );
 }
 

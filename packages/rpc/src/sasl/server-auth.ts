@@ -82,7 +82,7 @@ export function saslServer(options: SaslServerOptions): SaslServer {
   if (all.length === 0) throw new TypeError("saslServer needs users, or providers of mechanisms");
   if (!(minSsf >= 0)) throw new RangeError(`minSsf is ${minSsf}, expected a number of bits`);
   const unknown = mechanisms?.find((name) => !isBuiltin(name) && providers.length === 0);
-  if (unknown !== undefined) throw new TypeError(missingMechanism(unknown));
+  if (unknown !== undefined) throw new TypeError(missingMechanism(unknown, "server"));
   const homeless = mechanisms?.find((name) => needsUsers(name) && users === undefined && providers.length === 0);
   if (homeless !== undefined) throw new TypeError(`mechanism ${homeless} needs users`);
   const { allow, realm = null, service = "libvirt", host = null, onRefused } = options;
