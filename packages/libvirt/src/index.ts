@@ -1,3 +1,5 @@
+export type { LibvirtAuth } from "./auth/client-auth.ts";
+export { remoteAuth } from "./auth/remote-auth.ts";
 export {
   type AssociateOptions,
   type ChannelOptions,

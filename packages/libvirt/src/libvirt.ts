@@ -2,14 +2,13 @@ import {
   type CallOptions,
   Client,
   ConnectionError,
-  ErrorCode,
   isIncurable,
   type KeepaliveOptions,
   type ProgramClient,
-  RpcError,
   Session,
   type UnixNative,
 } from "virnet";
+import { clientAuth, type LibvirtAuth } from "./auth/client-auth.ts";
 import { type Destination, findDestination } from "./destination.ts";
 import { type CreateOptions, Domain, startFlags } from "./domain.ts";
 import type { EventKind } from "./events/event.ts";
@@ -17,7 +16,7 @@ import type { EventGroup, Events, EventsOptions, KindsOf } from "./events/subscr
 import { Subscriptions } from "./events/subscriptions.ts";
 import { Lxc, type LxcProcedures } from "./gen/lxc.ts";
 import { Qemu, type QemuProcedures } from "./gen/qemu.ts";
-import { Remote, RemoteAuthType, type RemoteProcedures } from "./gen/remote.ts";
+import { Remote, type RemoteProcedures } from "./gen/remote.ts";
 import { type HostInfo, hostInfo } from "./host-info.ts";
 import { reach } from "./reach.ts";
 import { isSafe, type LibvirtReconnectOptions } from "./reconnect.ts";
@@ -35,6 +34,11 @@ export interface OpenOptions {
   readonly keepalive?: KeepaliveOptions | false;
   /** Lets a UNIX socket pass descriptors: `@virnet/native/unix` gives it. Elsewhere it does nothing. */
   readonly unix?: UnixNative;
+  /**
+   * Says who we are, where the daemon wants to know: `{ user, password }`, or `{ ask }`. Before `ask` the URI and libvirt's
+   * auth.conf are looked at.
+   */
+  readonly auth?: LibvirtAuth;
   /** Connects again when the connection goes; objects and events live on. Not unless given. */
   readonly reconnect?: LibvirtReconnectOptions | boolean;
 }
@@ -80,9 +84,9 @@ export class Libvirt implements AsyncDisposable {
 
   /**
    * Connects to the daemon that `uri` names and opens the hypervisor there, as virsh does. An alias of libvirt.conf will
-   * do, and `null` is the user's default. Rejects with
-   * `UriError` when the URI leads nowhere, with `ConnectionError` when nobody answers or an authentication is
-   * wanted that this client lacks, with `RpcError` when the server can't open it, and with the signal's reason.
+   * do, and `null` is the user's default. Rejects with `UriError` when the URI leads nowhere, with `ConnectionError` when
+   * nobody answers, with `RpcError` when the server can't open it, of code 45 when it does not let us in, and with the
+   * signal's reason.
    */
   static async open(uri: string | null, options: OpenOptions = {}): Promise<Libvirt> {
     if (options.reconnect !== undefined && options.reconnect !== false) return Libvirt.#openSession(uri, options);
@@ -280,9 +284,10 @@ async function destinationOf(uri: string | null, { readonly = false }: OpenOptio
   return findDestination(uri, readonly, await ownSurroundings());
 }
 
-/** A connection on which nothing has been said. */
+/** A connection that is logged in, if the server wants that, and on which nothing else has been said. */
 function dial(destination: Destination, options: OpenOptions): Promise<Client> {
-  return reach(destination, { ...options, keepalive: false });
+  const auth = clientAuth(destination.uri, destination.surroundings, options.auth);
+  return reach(destination, { ...options, auth, keepalive: false });
 }
 
 interface Opened {
@@ -296,7 +301,6 @@ interface Opened {
 async function openHypervisor(client: Client, name: string, options: OpenOptions): Promise<Opened> {
   const { keepalive = {}, readonly = false } = options;
   const remote = client.program(Remote);
-  await refuseAuthentication(client, options);
   const { supported } = await remote.connectSupportsFeature({ feature: FEATURE_KEEPALIVE }, options);
   if (supported !== 0 && keepalive !== false) client.startKeepalive(keepalive);
   await remote.connectOpen({ name, flags: readonly ? OPEN_READONLY : 0 }, options);
@@ -304,28 +308,6 @@ async function openHypervisor(client: Client, name: string, options: OpenOptions
   const callbacks = await remote.connectSupportsFeature({ feature: FEATURE_EVENT_CALLBACK }, options);
   await remote.connectSupportsFeature({ feature: FEATURE_CLOSE_CALLBACK }, options);
   return { uri, callbacks: callbacks.supported !== 0 };
-}
-
-/** A server that does not know the question, and one that lists nothing, wants no authentication (libvirt-rpc §2.5). */
-async function refuseAuthentication(client: Client, options: CallOptions): Promise<void> {
-  const offered = await client
-    .program(Remote)
-    .authList(undefined, options)
-    .then(({ types }) => types, noneWhenUnknown);
-  const wanted = offered[0] ?? RemoteAuthType.NONE;
-  if (wanted === RemoteAuthType.NONE) return;
-  const name = Object.entries(RemoteAuthType)
-    .find(([, number]) => number === wanted)?.[0]
-    .toLowerCase();
-  throw new ConnectionError(
-    `the server wants ${name ?? `authentication ${wanted}`}, which this client lacks`,
-    "closed",
-  );
-}
-
-function noneWhenUnknown(error: unknown): number[] {
-  if (error instanceof RpcError && error.code === ErrorCode.NO_SUPPORT) return [];
-  throw error;
 }
 
 /** Gone, or so slow with its reply that it is left without. */

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
 import { logClients } from "./client-log.ts";
-import { type Command, HELP, readCommandLine, UsageError } from "./command-line.ts";
+import { type Command, HELP, type LoginArgs, readCommandLine, UsageError } from "./command-line.ts";
 import { loadNative } from "./native.ts";
 import { startTestd, type Testd, type TestdOptions } from "./testd.ts";
+import type { UsersAction } from "./users-command.ts";
 
 const FAILED = 1;
 const USAGE = 2;
@@ -25,8 +26,9 @@ async function obey(command: Command): Promise<void> {
   if (command.kind === "run") {
     if (command.clients) logClients((line) => process.stderr.write(`${line}\n`));
     const unix = command.native ? { unix: await loadNative() } : {};
-    await run({ ...command.options, ...unix }, command.json);
-  } else process.stdout.write(command.kind === "help" ? HELP : `${await version()}\n`);
+    await run({ ...command.options, ...unix, ...(await loginOf(command.login)) }, command.json);
+  } else if (command.kind === "users") process.stdout.write(await usersText(command.action));
+  else process.stdout.write(command.kind === "help" ? HELP : `${await version()}\n`);
 }
 
 async function version(): Promise<string> {
@@ -34,6 +36,27 @@ async function version(): Promise<string> {
   const parsed: unknown = JSON.parse(text);
   const found = typeof parsed === "object" && parsed !== null && "version" in parsed ? parsed.version : undefined;
   return String(found);
+}
+
+async function usersText(action: UsersAction): Promise<string> {
+  const { changeUsers } = await import("./users-command.ts");
+  return changeUsers(action);
+}
+
+/** Mechanisms that are not built in come from the machine's Cyrus library, if that is there. */
+async function loginOf(login: LoginArgs | null): Promise<Pick<TestdOptions, "sasl">> {
+  if (login === null) return {};
+  const { mechanisms, users, allow, realm } = login;
+  const { keyFile } = await import("virnet/sasl");
+  return {
+    sasl: {
+      mechanisms,
+      onRefused: reportRefusal,
+      ...(users !== null && { users: await keyFile(users) }),
+      ...(allow !== null && { allow }),
+      ...(realm !== null && { realm }),
+    },
+  };
 }
 
 /** Serves until a signal ends it. */

@@ -1,12 +1,17 @@
 import { parseArgs } from "node:util";
+import type { ScramName } from "virnet/sasl";
 import type { TcpEndpoint, TestdOptions } from "./testd.ts";
+import type { UsersAction } from "./users-command.ts";
 
 /** What the command line asks for. */
 export type Command =
   | { readonly kind: "help" | "version" }
+  | { readonly kind: "users"; readonly action: UsersAction }
   | {
       readonly kind: "run";
       readonly options: TestdOptions;
+      /** A login to demand. */
+      readonly login: LoginArgs | null;
       readonly json: boolean;
       /** To load `@virnet/native/unix`. */
       readonly native: boolean;
@@ -14,21 +19,37 @@ export type Command =
       readonly clients: boolean;
     };
 
+/** What `--sasl` and its like say. */
+export interface LoginArgs {
+  readonly mechanisms: readonly string[];
+  /** A file of users. */
+  readonly users: string | null;
+  readonly allow: readonly string[] | null;
+  readonly realm: string | null;
+}
+
 /** The command line makes no sense; the message says why. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
 export const HELP = `Usage: virnet-testd [--socket PATH]... [--listen HOST:PORT]... [options]
+       virnet-testd users add|remove USER FILE [--mech MECHS]
+       virnet-testd users list FILE
 
 A stand-in for libvirtd with the content of test:///default, in memory.
-Anyone who reaches it may do everything: there is no authentication but that of --tls.
+Anyone who reaches it may do everything, unless --tls or --sasl demand something.
 
   --socket PATH       listen on a UNIX socket
   --listen HOST:PORT  listen on a TCP port; port 0 takes a free one
   --tls HOST[:PORT]   listen on a TCP port with TLS, 16514 unless given; SIGHUP reads the certificates again
   --pki DIR           its cacert.pem, servercert.pem, serverkey.pem and, if there, cacrl.pem
   --allowed-dn DN     let in only this name over TLS, as virt-pki-query-dn prints it, or with * and ?; may be repeated
+  --sasl MECHS        demand a login with one of these mechanisms, such as SCRAM-SHA-256,PLAIN; on plain TCP only those
+                      that encrypt are offered
+  --users FILE        who may log in; "users add" writes it, with the password from standard input
+  --allowed-user NAME let in only this user, or with * and ?; may be repeated
+  --realm REALM       the realm of users who name none
   --mdns [NAME]       advertise the first TCP port as _libvirt._tcp (Virtualization Host and the host's name)
   --proxied-by NET    TCP ports take only connections of this balancer, an address or a network such as 10.0.0.0/8,
                       with a header of the PROXY protocol that tells the client; may be repeated
@@ -43,9 +64,11 @@ Anyone who reaches it may do everything: there is no authentication but that of 
 
 /** Reads arguments; throws `UsageError` for those that make no sense. */
 export function readCommandLine(args: readonly string[]): Command {
+  if (args[0] === "users") return { kind: "users", action: readUsersAction(args.slice(1)) };
   const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...others } = parse(args);
   const { "proxied-by": balancers, clients, native, ...more } = others;
-  const { "keepalive-interval": interval, "keepalive-count": count, ...secure } = more;
+  const { "keepalive-interval": interval, "keepalive-count": count, ...guarded } = more;
+  const { sasl, users, "allowed-user": allow, realm, ...secure } = guarded;
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
   if (socket.length + listen.length === 0 && secure.tls === undefined)
@@ -59,7 +82,8 @@ export function readCommandLine(args: readonly string[]): Command {
     ...(balancers === undefined ? {} : { balancers }),
     ...readTls(secure),
   };
-  return { kind: "run", options, json: json === true, clients: clients === true, native: native === true };
+  const login = readLogin({ sasl, users, allow, realm });
+  return { kind: "run", options, login, json: json === true, clients: clients === true, native: native === true };
 }
 
 function parse(args: readonly string[]) {
@@ -86,6 +110,10 @@ const OPTIONS = {
   tls: { type: "string" },
   pki: { type: "string" },
   "allowed-dn": { type: "string", multiple: true },
+  sasl: { type: "string" },
+  users: { type: "string" },
+  "allowed-user": { type: "string", multiple: true },
+  realm: { type: "string" },
   "keepalive-interval": { type: "string" },
   "keepalive-count": { type: "string" },
   json: { type: "boolean" },
@@ -115,6 +143,53 @@ function readTls({ tls, pki, "allowed-dn": allowedDn }: SecureArgs): Pick<TestdO
     return {};
   }
   return { tls: { ...readTlsEndpoint(tls), pki, ...(allowedDn && { allowedDn }) } };
+}
+
+interface LoginText {
+  readonly sasl: string | undefined;
+  readonly users: string | undefined;
+  readonly allow: readonly string[] | undefined;
+  readonly realm: string | undefined;
+}
+
+function readLogin({ sasl, users, allow, realm }: LoginText): LoginArgs | null {
+  if (sasl === undefined) {
+    if (users !== undefined || allow !== undefined || realm !== undefined)
+      throw new UsageError("--users, --allowed-user and --realm are for --sasl");
+    return null;
+  }
+  const mechanisms = sasl.split(",").filter((name) => name !== "");
+  if (mechanisms.length === 0) throw new UsageError("--sasl wants mechanisms, with commas between them");
+  return { mechanisms, users: users ?? null, allow: allow ?? null, realm: realm ?? null };
+}
+
+function readUsersAction(args: readonly string[]): UsersAction {
+  const { values, positionals } = parseUsers(args);
+  const [kind, ...rest] = positionals;
+  if (kind === "list" && rest.length === 1 && rest[0] !== undefined) return { kind, file: rest[0] };
+  const [user, file] = rest;
+  if ((kind !== "add" && kind !== "remove") || user === undefined || file === undefined || rest.length > 2)
+    throw new UsageError("users wants: add USER FILE, remove USER FILE, or list FILE");
+  return kind === "remove" ? { kind, user, file } : { kind, user, file, mechanisms: readScramNames(values.mech) };
+}
+
+function parseUsers(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: { mech: { type: "string" } }, strict: true, allowPositionals: true });
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+const SCRAM_NAMES: readonly ScramName[] = ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+function readScramNames(text: string | undefined): readonly ScramName[] | null {
+  if (text === undefined) return null;
+  return text.split(",").map((name) => {
+    const known = SCRAM_NAMES.find((scram) => scram === name);
+    if (known === undefined) throw new UsageError(`--mech wants some of ${SCRAM_NAMES.join(",")}, not '${name}'`);
+    return known;
+  });
 }
 
 /** As libvirtd.conf has them; its interval -1 is one way of saying never. */

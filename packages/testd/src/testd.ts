@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
+import { remoteAuth } from "@virnet/libvirt";
 import { Lxc } from "@virnet/libvirt/lxc";
 import { Qemu } from "@virnet/libvirt/qemu";
 import { Remote } from "@virnet/libvirt/remote";
 import type { KeepaliveOptions } from "virnet";
+import type { SaslServerOptions } from "virnet/sasl";
 import { Server, type ServiceOptions, type UnixNative } from "virnet/server";
 import { Daemon } from "./daemon.ts";
 import { allHandlers } from "./handlers/all.ts";
@@ -28,6 +30,8 @@ export interface TestdOptions {
   readonly unix?: UnixNative;
   /** A port for clients with a certificate of the CA in the directory, which has libvirt's file names. */
   readonly tls?: TlsEndpoint;
+  /** Demands a login of everybody, on all addresses; nothing of the sort unless given. */
+  readonly sasl?: SaslServerOptions;
   /** When clients that ask for keepalive are given up, libvirtd's keepalive_interval and keepalive_count; `false` is never. */
   readonly keepalive?: KeepaliveOptions | false;
 }
@@ -66,7 +70,7 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
   const { keepalive = {} } = options;
   // As in libvirt, for clients that ask for it, and for no others.
   const asked = keepalive === false ? keepalive : ({ ...keepalive, start: "request" } as const);
-  const server = new Server({ name: "testd", keepalive: asked });
+  const server = new Server({ name: "testd", keepalive: asked, authBinding: remoteAuth });
   const daemon = new Daemon();
   server.add(Remote, bindHandlers(daemon, allHandlers));
   server.add(Qemu, qemuHandlers(daemon)).add(Lxc, unsupportedHandlers(daemon, Lxc));
@@ -94,11 +98,12 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
   const { sockets = [], listen = [], socketMode = SOCKET_MODE, tls } = options;
   if (sockets.length + listen.length === 0 && tls === undefined)
     throw new TypeError("no socket and no port to listen on");
+  const login = await loginOf(options);
   const addresses: TestdAddress[] = [];
   for (const path of sockets) {
     await server.listen(
       { path, mode: socketMode },
-      { ...advertisedBy("unix", options), ...(options.unix && { unix: options.unix }) },
+      { ...advertisedBy("unix", options), ...(options.unix && { unix: options.unix }), ...login },
     );
     addresses.push({ path });
   }
@@ -106,6 +111,7 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
     const { endpoints: bound } = await server.listen(endpoint, {
       ...(i === 0 ? advertisedBy("tcp", options) : {}),
       ...behind(options),
+      ...login,
     });
     for (const address of bound) if ("port" in address) addresses.push({ host: endpoint.host, port: address.port });
   }
@@ -116,9 +122,16 @@ async function listenTls(server: Server, endpoint: TlsEndpoint, options: TestdOp
   const { host, port, pki, allowedDn, onRefused } = endpoint;
   const { pkiFiles } = await import("virnet/tls");
   const tls = { ...(await pkiFiles(pki, "server")), allowedDn, onRefused };
-  const more = { ...advertisedBy("tls", options), ...behind(options) };
+  const more = { ...advertisedBy("tls", options), ...behind(options), ...(await loginOf(options)) };
   const { port: bound = port } = await server.listen({ host, port }, { tls, ...more });
   return { host, port: bound };
+}
+
+/** What a login needs is loaded by those who demand one. */
+async function loginOf({ sasl }: TestdOptions): Promise<ServiceOptions> {
+  if (sasl === undefined) return {};
+  const { saslServer } = await import("virnet/sasl");
+  return { auth: saslServer(sasl) };
 }
 
 function behind({ balancers, onUnproxied }: TestdOptions): ServiceOptions {

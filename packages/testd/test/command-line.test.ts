@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readCommandLine, UsageError } from "../src/command-line.ts";
 
 it("reads sockets and ports", () => {
@@ -62,4 +62,34 @@ it.each([
   [["extra"]],
 ])("refuses %j", (args: string[]) => {
   expect(() => readCommandLine(args)).toThrow(UsageError);
+});
+
+describe("a login", () => {
+  it("is demanded with mechanisms and a file of users", () => {
+    const args = ["--socket", "/s", "--sasl", "SCRAM-SHA-256,PLAIN", "--users", "/u", "--allowed-user", "al*"];
+    const login = { mechanisms: ["SCRAM-SHA-256", "PLAIN"], users: "/u", allow: ["al*"], realm: null };
+    expect(readCommandLine(args)).toMatchObject({ kind: "run", login });
+    expect(readCommandLine(["--socket", "/s"])).toMatchObject({ login: null });
+  });
+
+  it.each([
+    [["--socket", "/s", "--users", "/u"], "--users, --allowed-user and --realm are for --sasl"],
+    [["--socket", "/s", "--sasl", ","], "--sasl wants mechanisms"],
+    [["users", "add", "alice"], "users wants: add USER FILE"],
+    [["users", "rename", "alice", "/u"], "users wants: add USER FILE"],
+    [["users", "add", "alice", "/u", "--mech", "DIGEST-MD5"], "--mech wants some of SCRAM-SHA-1"],
+  ])("%j makes no sense", (args, reason) => {
+    expect(() => readCommandLine(args)).toThrow(reason);
+  });
+
+  it("has its users added, removed and listed", () => {
+    const added = { kind: "add", user: "alice", file: "/u", mechanisms: ["SCRAM-SHA-1"] };
+    expect(readCommandLine(["users", "add", "alice", "/u", "--mech", "SCRAM-SHA-1"])).toEqual({
+      kind: "users",
+      action: added,
+    });
+    const removed = { kind: "remove", user: "alice", file: "/u" };
+    expect(readCommandLine(["users", "remove", "alice", "/u"])).toEqual({ kind: "users", action: removed });
+    expect(readCommandLine(["users", "list", "/u"])).toEqual({ kind: "users", action: { kind: "list", file: "/u" } });
+  });
 });

@@ -21,7 +21,7 @@ export interface ClientAuth {
   /** Asked for what `user` and `password` do not answer; may ask a person. */
   readonly ask?: AskCredential;
   /** Only by this way; what the server wants, unless given. */
-  readonly type?: "sasl" | "polkit";
+  readonly type?: "none" | "sasl" | "polkit";
   /** Only with this mechanism, such as `SCRAM-SHA-256`; the strongest that both sides have, unless given. */
   readonly mechanism?: string;
   /** Further mechanisms, such as those of the machine's Cyrus library; they are taken before ours of the same name. */
@@ -91,8 +91,9 @@ async function wantedKind(port: LoginPort, auth: ClientAuth, signal: AbortSignal
   const demanded = auth.type ?? (auth.mechanism === undefined ? undefined : "sasl");
   const [first = AuthKind.NONE] = types;
   const kind = demanded === undefined ? first : kinds[demanded];
-  if (demanded !== undefined && !types.includes(kind)) {
-    const told = types.map(kindName).join(", ") || "no";
+  const offered = types.length === 0 ? [AuthKind.NONE] : types;
+  if (demanded !== undefined && !offered.includes(kind)) {
+    const told = offered.map(kindName).join(", ");
     throw new SaslError(`${demanded} is demanded, but the server wants ${told} authentication`);
   }
   if (kind > AuthKind.POLKIT)
@@ -100,7 +101,7 @@ async function wantedKind(port: LoginPort, auth: ClientAuth, signal: AbortSignal
   return kind;
 }
 
-const kinds = { sasl: AuthKind.SASL, polkit: AuthKind.POLKIT } as const;
+const kinds = { none: AuthKind.NONE, sasl: AuthKind.SASL, polkit: AuthKind.POLKIT } as const;
 
 function kindName(kind: number): string {
   return ["no", "sasl", "polkit"][kind] ?? `authentication ${kind}`;

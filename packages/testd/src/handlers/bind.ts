@@ -9,7 +9,7 @@ import { apiDomain, apiName } from "./api-name.ts";
 import type { SessionHandlers } from "./session-handlers.ts";
 
 /** Procedures that a client may call before it has opened a connection. */
-const BEFORE_OPEN: ReadonlySet<string> = new Set(["connectOpen", "connectClose", "connectSupportsFeature", "authList"]);
+const BEFORE_OPEN: ReadonlySet<string> = new Set(["connectOpen", "connectClose", "connectSupportsFeature"]);
 
 /** Permissions that a read-only connection has. */
 const LOOKING = /^(none|read|getattr|search_.*)$/;

@@ -19,10 +19,8 @@ const FEATURES = {
 /** The release whose behaviour this daemon has: major * 1000000 + minor * 1000 + release. */
 const LIBVIRT_VERSION = 9_000_000n;
 const TEST_DRIVER_VERSION = 2n;
-const AUTH_NONE = 0;
 
 export const connectHandlers: SessionHandlers = {
-  authList: () => ({ types: [AUTH_NONE] }),
   connectOpen: ({ name, flags }, session) => session.open(name, flags),
   connectClose: (_, session) => {
     session.close();
@@ -40,7 +38,7 @@ export const connectHandlers: SessionHandlers = {
   connectGetLibVersion: () => ({ libVer: LIBVIRT_VERSION }),
   connectGetUri: (_, session) => ({ uri: session.uri }),
   connectGetHostname: () => ({ hostname: hostname() }),
-  connectIsSecure: (_, { client }) => ({ secure: bit(client.local.family === "unix") }),
+  connectIsSecure: (_, { client }) => ({ secure: bit(client.local.family === "unix" || client.security !== null) }),
   connectGetMaxVcpus: () => ({ maxVcpus: HOST.maxVcpus }),
   connectGetCapabilities: () => ({ capabilities: capabilitiesXml() }),
   connectGetSysinfo: ({ flags }) => {
