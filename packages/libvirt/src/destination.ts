@@ -55,7 +55,7 @@ export function findDestination(text: string | null, readonly: boolean, surround
       return { ...base, address: sshAddress(address, options.user, relayOf(uri, address, readonly, surroundings)) };
     case "libssh":
     case "libssh2":
-      throw new UriError(`ssh in process is not there yet`);
+      return { ...base, address: ssh2Address(uri, address, readonly, surroundings) };
   }
 }
 
@@ -105,6 +105,22 @@ function sshAddress(address: SshUri, user: string | null, relay: SshRelay): Addr
     batch: !tty,
     verify,
     ...relay,
+  };
+}
+
+/** Hosts are known by libvirt's own file, as with libvirt. */
+function ssh2Address(uri: LibvirtUri, address: Ssh2Uri, readonly: boolean, surroundings: Surroundings): Address {
+  const { host, port, keyfile, knownHosts, knownHostsVerify, sshauth } = address;
+  const { user } = uri.options;
+  return {
+    ssh2: host,
+    ...(port !== null && { port }),
+    ...(user !== null && { user }),
+    ...(keyfile !== null && { keyfile }),
+    ...(sshauth !== null && { methods: sshauth }),
+    knownHosts: knownHosts ?? `${surroundings.configDir}/known_hosts`,
+    knownHostsVerify: knownHostsVerify ?? "normal",
+    ...relayOf(uri, address, readonly, surroundings),
   };
 }
 

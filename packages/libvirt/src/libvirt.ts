@@ -6,6 +6,7 @@ import {
   type KeepaliveOptions,
   type ProgramClient,
   Session,
+  type SshPrompts,
   type UnixNative,
 } from "virnet";
 import { clientAuth, type LibvirtAuth } from "./auth/client-auth.ts";
@@ -41,6 +42,8 @@ export interface OpenOptions {
   readonly auth?: LibvirtAuth;
   /** Connects again when the connection goes; objects and events live on. Not unless given. */
   readonly reconnect?: LibvirtReconnectOptions | boolean;
+  /** Answers what ssh in process (`+libssh`, `+libssh2`) asks. */
+  readonly ssh?: SshPrompts;
 }
 
 export interface DomainFilter extends CallOptions {

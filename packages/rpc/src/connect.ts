@@ -6,8 +6,16 @@ import type { ReconnectOptions, SessionOptions } from "./client/session-options.
 import { keepaliveWith } from "./connection/keepalive.ts";
 import type { BrowseOptions } from "./mdns/browse.ts";
 import type { FoundService } from "./mdns/service.ts";
-import type { CommandAddress, FdAddress, SshAddress, TcpAddress, UnixAddress } from "./transport/address.ts";
+import type {
+  CommandAddress,
+  FdAddress,
+  Ssh2Address,
+  SshAddress,
+  TcpAddress,
+  UnixAddress,
+} from "./transport/address.ts";
 import { type OpenAddress, openTransport } from "./transport/open.ts";
+import type { SshPrompts } from "./transport/ssh2-login.ts";
 import type { TlsClientOptions } from "./transport/tls-client.ts";
 import type { Transport } from "./transport/transport.ts";
 import type { UnixNative } from "./transport/unix-native.ts";
@@ -33,6 +41,7 @@ export type Address =
   | FdAddress
   | CommandAddress
   | SshAddress
+  | Ssh2Address
   | MdnsAddress
   | TransportAddress;
 
@@ -45,6 +54,8 @@ export interface ConnectOptions extends ClientOptions {
   readonly unix?: UnixNative;
   /** Says who we are, if the server wants to know: `{ user, password }`, or `{ ask }`, which is asked when it does. */
   readonly auth?: ClientAuth;
+  /** Answers what ssh in process asks: passphrases, passwords, whether a host is the right one. */
+  readonly ssh?: SshPrompts;
 }
 
 export interface SessionConnectOptions
@@ -134,8 +145,8 @@ function takenFrom({ transport }: TransportAddress, { tls }: ConnectOptions): Tr
 }
 
 /** What TLS needs is loaded by those who use it. */
-async function reach(address: OpenAddress, { tls, signal, unix }: ConnectOptions): Promise<Transport> {
-  if (tls === undefined) return openTransport(address, signal, unix);
+async function reach(address: OpenAddress, { tls, signal, unix, ssh }: ConnectOptions): Promise<Transport> {
+  if (tls === undefined) return openTransport(address, signal, { unix, ssh });
   const { openTls } = await import("./transport/tls-client.ts");
   return openTls(address, tls, signal);
 }

@@ -44,13 +44,16 @@ export {
   describeEndpoint,
   type Endpoint,
   type FdAddress,
+  type Ssh2Address,
   type SshAddress,
+  type SshMethod,
   type TcpAddress,
   type UnixAddress,
   uriForm,
 } from "./transport/address.ts";
 export { commandEnvironment } from "./transport/environment.ts";
 export type { SshRelay } from "./transport/relay.ts";
+export type { SshChallenge, SshPrompts } from "./transport/ssh2-login.ts";
 export type { TlsClientOptions } from "./transport/tls-client.ts";
 export type { DescriptorChannel, Transport, TransportEvents } from "./transport/transport.ts";
 export type { UnixIdentity, UnixNative, UnixPeer } from "./transport/unix-native.ts";

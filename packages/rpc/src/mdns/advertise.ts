@@ -1,11 +1,11 @@
 import { hostname } from "node:os";
 import { deferred } from "../util/deferred.ts";
+import { MissingPackageError } from "../util/optional-package.ts";
 import { abortable, onAbort } from "../util/signals.ts";
 import { publishWithAvahi } from "./avahi/publisher.ts";
 import type { BackendName, Entry, PublishEvents, Publisher } from "./backend.ts";
 import { publishEmbedded } from "./embedded/publisher.ts";
 import { checkedName } from "./instance-name.ts";
-import { MissingPackageError } from "./optional-package.ts";
 import { placesOf } from "./places.ts";
 import type { ServiceText } from "./service.ts";
 import { parseServiceType } from "./service-type.ts";

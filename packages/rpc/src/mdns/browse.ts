@@ -1,8 +1,8 @@
+import { MissingPackageError } from "../util/optional-package.ts";
 import { browseWithAvahi } from "./avahi/browser.ts";
 import type { BackendName, BrowseSink, Closer, Query } from "./backend.ts";
 import { encodeName } from "./dns/name.ts";
 import { browseEmbedded } from "./embedded/browser.ts";
-import { MissingPackageError } from "./optional-package.ts";
 import { ServiceBrowse } from "./service-browse.ts";
 import { parseServiceType } from "./service-type.ts";
 import { browseUnicast, type UnicastOptions } from "./unicast/browser.ts";

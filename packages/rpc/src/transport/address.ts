@@ -45,6 +45,32 @@ export interface SshAddress extends SshRelay {
   readonly answerMs?: number;
 }
 
+export type SshMethod = "agent" | "privkey" | "password" | "keyboard-interactive";
+
+/** The same by ssh in process, with the package `ssh2` (F089–F092). It reads no ssh_config. */
+export interface Ssh2Address extends SshRelay {
+  /** The host's name or address. */
+  readonly ssh2: string;
+  readonly port?: number;
+  /** This process's user unless given. */
+  readonly user?: string;
+  /** A private key; the usual ones of `~/.ssh` unless given. */
+  readonly keyfile?: string;
+  /** The ways to log in, in this order; all, in the order of the type, unless given. */
+  readonly methods?: readonly SshMethod[];
+  /** The file of host keys; `~/.ssh/known_hosts` unless given. */
+  readonly knownHosts?: string;
+  /**
+   * What becomes of a host that is not known: `normal` asks `confirmHost` and remembers, `auto` only remembers. A known
+   * host with another key is refused by both. `ignore` looks at no key: anybody may be the host.
+   */
+  readonly knownHostsVerify?: "normal" | "auto" | "ignore";
+  /** Milliseconds until somebody is logged in; 30 s unless given, 120 s where somebody can be asked. */
+  readonly loginMs?: number;
+  /** As of {@link SshAddress}. */
+  readonly answerMs?: number;
+}
+
 /** One end of a connection, as the system tells it. */
 export type Endpoint =
   | { readonly family: "unix"; readonly path: string }
@@ -70,7 +96,10 @@ export function describeEndpoint(endpoint: Endpoint): string {
 }
 
 /** What a person calls an address to connect to or listen on. */
-export function describeAddress(address: UnixAddress | TcpAddress | FdAddress | CommandAddress | SshAddress): string {
+export function describeAddress(
+  address: UnixAddress | TcpAddress | FdAddress | CommandAddress | SshAddress | Ssh2Address,
+): string {
+  if ("ssh2" in address) return `${address.path} on ${address.ssh2}`;
   if ("ssh" in address) return `${address.path} on ${address.ssh}`;
   if ("command" in address) return [address.command, ...(address.args ?? [])].join(" ");
   if ("path" in address) return address.path;

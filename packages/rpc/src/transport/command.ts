@@ -7,6 +7,7 @@ import { nothing } from "../util/nothing.ts";
 import { onAbort } from "../util/signals.ts";
 import { type CommandAddress, describeAddress, type Endpoint } from "./address.ts";
 import { type Intake, openIntake, readBuffer, socketError, systemCode } from "./node-socket.ts";
+import { StderrTail } from "./stderr-tail.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
 /** How a program whose output is the wire came to its end. */
@@ -97,7 +98,6 @@ function spawnError(error: Error, command: string): ConnectionError {
 const GRACE_MS = 1_000;
 /** Milliseconds for what a program said last. Who it left behind may hold its standard error for ever. */
 const LAST_WORDS_MS = 100;
-const STDERR_BYTES = 4_096;
 
 /** The program is reaped before `closed` is called. */
 class CommandTransport implements Transport {
@@ -326,43 +326,4 @@ function fastOutput(stdout: Readable): [Readable, Intake | undefined] {
   const intake = openIntake(readBuffer());
   const options = { handle, allowHalfOpen: true, writable: false, onread: intake.onread };
   return [new net.Socket(options), intake];
-}
-
-/** The last of what a program says on its standard error, which is read to its end so that it may go on talking. */
-class StderrTail {
-  readonly #stream: Readable;
-  #tail = Buffer.alloc(0);
-  ended = false;
-
-  constructor(stream: Readable) {
-    this.#stream = stream;
-    stream.on("data", (chunk: Buffer) => {
-      this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-STDERR_BYTES);
-    });
-    stream.on("error", nothing);
-    stream.once("close", () => {
-      this.ended = true;
-    });
-  }
-
-  get stderr(): string {
-    return printable(this.#tail.toString("utf8"));
-  }
-
-  whenEnded(then: () => void): void {
-    this.#stream.once("close", then);
-  }
-
-  close(): void {
-    this.#stream.removeAllListeners("close");
-    this.#stream.destroy();
-  }
-}
-
-/** Whoever wrote it may be on another machine, and it may end on a terminal. */
-export function printable(text: string): string {
-  return text
-    .replace(/\r\n?/g, "\n")
-    .replace(/[^\P{C}\n\t]/gu, "\uFFFD")
-    .trim();
 }

@@ -6,6 +6,7 @@ import {
   checkedPort,
   describeAddress,
   type FdAddress,
+  type Ssh2Address,
   type SshAddress,
   systemPath,
   type TcpAddress,
@@ -13,21 +14,33 @@ import {
 } from "./address.ts";
 import { endpointsOf, type Intake, NodeSocket, openIntake, readBuffer, socketError } from "./node-socket.ts";
 import { resolveHost } from "./resolve-host.ts";
+import type { SshPrompts } from "./ssh2-login.ts";
 import type { Transport } from "./transport.ts";
 import type { UnixNative } from "./unix-native.ts";
 
 /** What `openTransport` can reach. */
-export type OpenAddress = UnixAddress | TcpAddress | FdAddress | CommandAddress | SshAddress;
+export type OpenAddress = UnixAddress | TcpAddress | FdAddress | CommandAddress | SshAddress | Ssh2Address;
+
+/** What only some ways need. */
+export interface OpenMeans {
+  readonly unix?: UnixNative | undefined;
+  readonly ssh?: SshPrompts | undefined;
+}
 
 /**
  * A connected transport. Rejects with {@link ConnectionError} when nobody answers, with the reason of `signal` when that
  * comes first, and throws `RangeError` for an address that can't be one.
  */
-export async function openTransport(address: OpenAddress, signal?: AbortSignal, unix?: UnixNative): Promise<Transport> {
+export async function openTransport(
+  address: OpenAddress,
+  signal?: AbortSignal,
+  { unix, ssh = {} }: OpenMeans = {},
+): Promise<Transport> {
   signal?.throwIfAborted();
   if ("fd" in address) return openDescriptor(address);
   if ("command" in address) return (await import("./command.ts")).openCommand(address, signal);
   if ("ssh" in address) return (await import("./ssh.ts")).openSsh(address, signal);
+  if ("ssh2" in address) return (await import("./ssh2.ts")).openSsh2(address, ssh, signal);
   if (unix === undefined || !("path" in address)) return dialAddress(address, signal, dialPlain);
   return dialAddress(address, signal, (await import("./unix-socket.ts")).dialUnix(unix));
 }

@@ -1,4 +1,5 @@
-import { type CommandEnd, printable } from "./command.ts";
+import type { CommandEnd } from "./command.ts";
+import { printable } from "./stderr-tail.ts";
 
 /** Where an ssh connection was to lead, for the words of its failure. */
 export interface SshPlace {

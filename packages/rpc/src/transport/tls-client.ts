@@ -32,7 +32,8 @@ export async function openTls(
   signal?: AbortSignal,
 ): Promise<Transport> {
   if ("fd" in address) throw new TypeError("TLS is made by who connects, and a descriptor is connected already");
-  if ("command" in address || "ssh" in address) throw new TypeError("TLS needs a socket, and a program has none");
+  if ("command" in address || "ssh" in address || "ssh2" in address)
+    throw new TypeError("TLS needs a socket, and a program has none");
   if (options.role !== "client") throw new TypeError(`these are the credentials of a ${options.role}`);
   const host = options.host ?? ("path" in address ? undefined : address.host) ?? "localhost";
   const settings = connectionOptions(host, options);

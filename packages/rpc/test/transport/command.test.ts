@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { connect } from "../../src/connect.ts";
 import type { CommandAddress } from "../../src/transport/address.ts";
-import { openCommand, printable } from "../../src/transport/command.ts";
+import { openCommand } from "../../src/transport/command.ts";
 import { openTransport } from "../../src/transport/open.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
@@ -245,15 +245,5 @@ describe("a program that can't be started", () => {
     controller.abort(reason);
     await expect(opening).rejects.toBe(reason);
     await until(() => children().length === 0);
-  });
-});
-
-describe("text of strangers", () => {
-  it.each([
-    ["a\r\nb\rc", "a\nb\nc"],
-    ["\u001b]0;title\u0007\u202E", "\uFFFD]0;title\uFFFD\uFFFD"],
-    ["  tab\tkept \n", "tab\tkept"],
-  ])("%j", (raw, shown) => {
-    expect(printable(raw)).toBe(shown);
   });
 });

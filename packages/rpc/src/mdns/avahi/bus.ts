@@ -1,5 +1,5 @@
 import type { createClient as CreateClient, Message, MessageBus } from "dbus-native";
-import { optionalPackage } from "../optional-package.ts";
+import { optionalPackage } from "../../util/optional-package.ts";
 
 const AVAHI = "org.freedesktop.Avahi";
 const DBUS = "org.freedesktop.DBus";

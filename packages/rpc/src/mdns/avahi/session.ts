@@ -1,4 +1,4 @@
-import { MissingPackageError } from "../optional-package.ts";
+import { MissingPackageError } from "../../util/optional-package.ts";
 import { type AvahiBus, openAvahiBus } from "./bus.ts";
 
 /** Milliseconds between attempts to reach the bus: twice as long each time, up to the longest. */

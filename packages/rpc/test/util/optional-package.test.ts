@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MissingPackageError, optionalPackage } from "../../src/mdns/optional-package.ts";
+import { MissingPackageError, optionalPackage } from "../../src/util/optional-package.ts";
 
 function failing(code: string): () => Promise<never> {
   return () => Promise.reject(Object.assign(new Error("Cannot find package"), { code }));
