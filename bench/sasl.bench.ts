@@ -12,7 +12,8 @@ const testd = fileURLToPath(new URL("../../packages/testd/dist/bin.js", import.m
 const testbed = fileURLToPath(new URL("../../interop/testbed/", import.meta.url));
 
 const found = await measureSaslVolumes(plan, testd, testbed);
-if (found === null) console.log(json ? "[]" : "  left out, as libvirtd, virsh, krb5kdc or saslpasswd2 is not installed");
+if (found === null)
+  console.log(json ? "[]" : "  left out, as libvirtd, virsh, krb5kdc or saslpasswd2 is not installed");
 else if (json) console.log(JSON.stringify(found));
 else {
   for (const rate of found.rates) print(rate, found.rates);
@@ -20,13 +21,13 @@ else {
 }
 
 /** virsh with libvirtd is the yardstick. */
-function print({ mechanism, client, server, direction, rate }: SaslVolumeResult, all: readonly SaslVolumeResult[]): void {
+function print(
+  { mechanism, client, server, direction, rate }: SaslVolumeResult,
+  all: readonly SaslVolumeResult[],
+): void {
   const yardstick = all.find(
     (one) =>
-      one.mechanism === mechanism &&
-      one.direction === direction &&
-      one.client === "virsh" &&
-      one.server === "libvirtd",
+      one.mechanism === mechanism && one.direction === direction && one.client === "virsh" && one.server === "libvirtd",
   );
   const ratio = (rate / (yardstick?.rate ?? Number.NaN)).toFixed(2);
   const what = `${mechanism} ${direction}, ${client} with ${server}`;

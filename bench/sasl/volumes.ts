@@ -176,7 +176,8 @@ function* noise(bytes: number): Generator<Uint8Array> {
   const chunk = Buffer.alloc(1_048_576);
   for (let at = 0, n = 0; at < bytes; at += chunk.length, n++) {
     for (let i = 0; i < chunk.length; i += block.length) chunk.set(block, i);
-    for (let i = 0; i < chunk.length; i += 4) chunk.writeUInt32LE((chunk.readUInt32LE(i) ^ (n * 2_654_435_761)) >>> 0, i);
+    for (let i = 0; i < chunk.length; i += 4)
+      chunk.writeUInt32LE((chunk.readUInt32LE(i) ^ (n * 2_654_435_761)) >>> 0, i);
     yield Buffer.from(chunk.subarray(0, Math.min(chunk.length, bytes - at)));
   }
 }

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { logClients } from "./client-log.ts";
 import { type Command, HELP, type LoginArgs, readCommandLine, UsageError } from "./command-line.ts";
+import { cyrusFor } from "./cyrus.ts";
 import { loadNative } from "./native.ts";
 import { startTestd, type Testd, type TestdOptions } from "./testd.ts";
 import type { UsersAction } from "./users-command.ts";
@@ -51,6 +52,7 @@ async function loginOf(login: LoginArgs | null): Promise<Pick<TestdOptions, "sas
   return {
     sasl: {
       mechanisms,
+      providers: await cyrusFor(login),
       onRefused: reportRefusal,
       ...(users !== null && { users: await keyFile(users) }),
       ...(allow !== null && { allow }),

@@ -26,6 +26,8 @@ export interface LoginArgs {
   readonly users: string | null;
   readonly allow: readonly string[] | null;
   readonly realm: string | null;
+  /** The folder of Cyrus SASL's configuration. */
+  readonly config: string | null;
 }
 
 /** The command line makes no sense; the message says why. */
@@ -46,8 +48,10 @@ Anyone who reaches it may do everything, unless --tls or --sasl demand something
   --pki DIR           its cacert.pem, servercert.pem, serverkey.pem and, if there, cacrl.pem
   --allowed-dn DN     let in only this name over TLS, as virt-pki-query-dn prints it, or with * and ?; may be repeated
   --sasl MECHS        demand a login with one of these mechanisms, such as SCRAM-SHA-256,PLAIN; on plain TCP only those
-                      that encrypt are offered
+                      that encrypt are offered, such as GSSAPI and DIGEST-MD5; these, and the others without --users,
+                      come from the machine's Cyrus SASL through @virnet/native
   --users FILE        who may log in; "users add" writes it, with the password from standard input
+  --sasl-config DIR   the folder of Cyrus SASL's libvirt.conf, where that is not the system's
   --allowed-user NAME let in only this user, or with * and ?; may be repeated
   --realm REALM       the realm of users who name none
   --mdns [NAME]       advertise the first TCP port as _libvirt._tcp (Virtualization Host and the host's name)
@@ -68,7 +72,7 @@ export function readCommandLine(args: readonly string[]): Command {
   const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...others } = parse(args);
   const { "proxied-by": balancers, clients, native, ...more } = others;
   const { "keepalive-interval": interval, "keepalive-count": count, ...guarded } = more;
-  const { sasl, users, "allowed-user": allow, realm, ...secure } = guarded;
+  const { sasl, users, "allowed-user": allow, realm, "sasl-config": config, ...secure } = guarded;
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
   if (socket.length + listen.length === 0 && secure.tls === undefined)
@@ -82,7 +86,7 @@ export function readCommandLine(args: readonly string[]): Command {
     ...(balancers === undefined ? {} : { balancers }),
     ...readTls(secure),
   };
-  const login = readLogin({ sasl, users, allow, realm });
+  const login = readLogin({ sasl, users, allow, realm, config });
   return { kind: "run", options, login, json: json === true, clients: clients === true, native: native === true };
 }
 
@@ -114,6 +118,7 @@ const OPTIONS = {
   users: { type: "string" },
   "allowed-user": { type: "string", multiple: true },
   realm: { type: "string" },
+  "sasl-config": { type: "string" },
   "keepalive-interval": { type: "string" },
   "keepalive-count": { type: "string" },
   json: { type: "boolean" },
@@ -150,17 +155,18 @@ interface LoginText {
   readonly users: string | undefined;
   readonly allow: readonly string[] | undefined;
   readonly realm: string | undefined;
+  readonly config: string | undefined;
 }
 
-function readLogin({ sasl, users, allow, realm }: LoginText): LoginArgs | null {
+function readLogin({ sasl, users, allow, realm, config }: LoginText): LoginArgs | null {
   if (sasl === undefined) {
-    if (users !== undefined || allow !== undefined || realm !== undefined)
-      throw new UsageError("--users, --allowed-user and --realm are for --sasl");
+    if ([users, allow, realm, config].some((value) => value !== undefined))
+      throw new UsageError("--users, --allowed-user, --realm and --sasl-config are for --sasl");
     return null;
   }
   const mechanisms = sasl.split(",").filter((name) => name !== "");
   if (mechanisms.length === 0) throw new UsageError("--sasl wants mechanisms, with commas between them");
-  return { mechanisms, users: users ?? null, allow: allow ?? null, realm: realm ?? null };
+  return { mechanisms, users: users ?? null, allow: allow ?? null, realm: realm ?? null, config: config ?? null };
 }
 
 function readUsersAction(args: readonly string[]): UsersAction {

@@ -67,13 +67,14 @@ it.each([
 describe("a login", () => {
   it("is demanded with mechanisms and a file of users", () => {
     const args = ["--socket", "/s", "--sasl", "SCRAM-SHA-256,PLAIN", "--users", "/u", "--allowed-user", "al*"];
-    const login = { mechanisms: ["SCRAM-SHA-256", "PLAIN"], users: "/u", allow: ["al*"], realm: null };
+    const login = { mechanisms: ["SCRAM-SHA-256", "PLAIN"], users: "/u", allow: ["al*"], realm: null, config: null };
     expect(readCommandLine(args)).toMatchObject({ kind: "run", login });
     expect(readCommandLine(["--socket", "/s"])).toMatchObject({ login: null });
   });
 
   it.each([
-    [["--socket", "/s", "--users", "/u"], "--users, --allowed-user and --realm are for --sasl"],
+    [["--socket", "/s", "--users", "/u"], "--users, --allowed-user, --realm and --sasl-config are for --sasl"],
+    [["--socket", "/s", "--sasl-config", "/c"], "are for --sasl"],
     [["--socket", "/s", "--sasl", ","], "--sasl wants mechanisms"],
     [["users", "add", "alice"], "users wants: add USER FILE"],
     [["users", "rename", "alice", "/u"], "users wants: add USER FILE"],
