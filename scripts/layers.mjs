@@ -16,6 +16,7 @@ const rooms = {
   sasl: { values: ["xdr", "util"] },
   mdns: { values: ["xdr", "util"] },
   transport: { values: ["xdr", "util", "tls"] },
+  systemd: { values: ["util", "transport"] },
   connection: { values: ["xdr", "util", "protocol", "program"], types: ["transport", "sasl"] },
   stream: { values: ["xdr", "util", "protocol", "program"], types: ["connection", "transport"] },
   client: {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFile } from "node:fs/promises";
+import { activatedSockets, type Notifier, systemdNotifier } from "virnet/systemd";
 import { logClients } from "./client-log.ts";
 import { type Command, HELP, type LoginArgs, readCommandLine, UsageError } from "./command-line.ts";
 import { cyrusFor } from "./cyrus.ts";
@@ -14,7 +15,7 @@ await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
   try {
-    await obey(readCommandLine(args));
+    await obey(readCommandLine(args, activatedSockets()));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     process.stderr.write(`virnet-testd: ${message}\n`);
@@ -64,10 +65,14 @@ async function loginOf(login: LoginArgs | null): Promise<Pick<TestdOptions, "sas
 /** Serves until a signal ends it. */
 async function run(options: TestdOptions, json: boolean): Promise<void> {
   const asked = nextSignal();
+  const systemd = systemdNotifier({ unix: options.unix });
   await using testd = await startTestd(withReports(options));
-  if (options.tls !== undefined) process.on("SIGHUP", () => void reload(testd));
+  if (options.tls !== undefined) process.on("SIGHUP", () => void reload(testd, systemd));
   process.stdout.write(json ? `${JSON.stringify(report(testd))}\n` : announcement(testd));
+  void systemd?.ready(testd.uris.join(" "));
+  systemd?.startWatchdog();
   await asked;
+  await systemd?.stopping();
 }
 
 /** Why clients are turned away is for this side's eyes only. */
@@ -83,12 +88,14 @@ function reportRefusal({ message }: Error): void {
   process.stderr.write(`virnet-testd: refused ${message}\n`);
 }
 
-async function reload(testd: Testd): Promise<void> {
+async function reload(testd: Testd, systemd: Notifier | null): Promise<void> {
+  void systemd?.reloading();
   const outcome = await testd.reloadTls().then(
     () => "read the certificates again",
     (error: unknown) => `keeps the certificates it has: ${error instanceof Error ? error.message : String(error)}`,
   );
   process.stderr.write(`virnet-testd: ${outcome}\n`);
+  void systemd?.ready();
 }
 
 function nextSignal(): Promise<void> {

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { ScramName } from "virnet/sasl";
+import type { ActivatedSocket } from "virnet/systemd";
 import type { TcpEndpoint, TestdOptions } from "./testd.ts";
 import type { UsersAction } from "./users-command.ts";
 
@@ -40,6 +41,7 @@ export const HELP = `Usage: virnet-testd [--socket PATH]... [--listen HOST:PORT]
        virnet-testd users list FILE
 
 A stand-in for libvirtd with the content of test:///default, in memory.
+Sockets that systemd has opened are served too, those named unix and tcp.
 Anyone who reaches it may do everything, unless --tls or --sasl demand something.
 
   --socket PATH       listen on a UNIX socket
@@ -67,7 +69,7 @@ Anyone who reaches it may do everything, unless --tls or --sasl demand something
 `;
 
 /** Reads arguments; throws `UsageError` for those that make no sense. */
-export function readCommandLine(args: readonly string[]): Command {
+export function readCommandLine(args: readonly string[], activated: readonly ActivatedSocket[] = []): Command {
   if (args[0] === "users") return { kind: "users", action: readUsersAction(args.slice(1)) };
   const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...others } = parse(args);
   const { "proxied-by": balancers, clients, native, ...more } = others;
@@ -75,11 +77,12 @@ export function readCommandLine(args: readonly string[]): Command {
   const { sasl, users, "allowed-user": allow, realm, "sasl-config": config, ...secure } = guarded;
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
-  if (socket.length + listen.length === 0 && secure.tls === undefined)
+  if (socket.length + listen.length + activated.length === 0 && secure.tls === undefined)
     throw new UsageError("give --socket, --listen or --tls, at least once");
   const options = {
     sockets: socket,
     listen: listen.map((text) => readEndpoint(text)),
+    ...(activated.length === 0 ? {} : { activated }),
     ...(mode === undefined ? {} : { socketMode: readMode(mode) }),
     ...(mdns === undefined ? {} : { mdns }),
     ...readKeepalive(interval, count),

@@ -6,6 +6,7 @@ import { Remote } from "@virnet/libvirt/remote";
 import type { KeepaliveOptions } from "virnet";
 import type { SaslServerOptions } from "virnet/sasl";
 import { Server, type ServiceOptions, type UnixNative } from "virnet/server";
+import { type ActivatedSocket, onlyNamed } from "virnet/systemd";
 import { Daemon } from "./daemon.ts";
 import { allHandlers } from "./handlers/all.ts";
 import { bindHandlers } from "./handlers/bind.ts";
@@ -18,6 +19,8 @@ export interface TestdOptions {
   readonly sockets?: readonly string[];
   /** TCP ports to listen on; port 0 takes a free one. There is no authentication: keep to addresses of this machine. */
   readonly listen?: readonly TcpEndpoint[];
+  /** Sockets that the service manager has opened, by name: `unix` and `tcp`. */
+  readonly activated?: readonly ActivatedSocket[];
   /** Permissions of the UNIX sockets; 0600 unless given. */
   readonly socketMode?: number;
   /** Advertises the first TCP port, or else that of TLS, by mDNS under this name; an empty one is what libvirt called itself. */
@@ -95,15 +98,23 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
 }
 
 async function listenOn(server: Server, options: TestdOptions): Promise<TestdAddress[]> {
-  const { sockets = [], listen = [], socketMode = SOCKET_MODE, tls } = options;
-  if (sockets.length + listen.length === 0 && tls === undefined)
+  const { sockets = [], listen = [], activated = [], socketMode = SOCKET_MODE, tls } = options;
+  if (sockets.length + listen.length + activated.length === 0 && tls === undefined)
     throw new TypeError("no socket and no port to listen on");
   const login = await loginOf(options);
   const addresses: TestdAddress[] = [];
+  for (const { name, fd } of onlyNamed(activated, ACTIVATED_NAMES)) {
+    const more = name === "unix" ? identified(options) : behind(options);
+    const { endpoints } = await server.listen({ fd }, { ...more, ...login });
+    for (const endpoint of endpoints) {
+      if (endpoint.family === "unix") addresses.push({ path: endpoint.path });
+      else if ("port" in endpoint) addresses.push({ host: endpoint.host, port: endpoint.port });
+    }
+  }
   for (const path of sockets) {
     await server.listen(
       { path, mode: socketMode },
-      { ...advertisedBy("unix", options), ...(options.unix && { unix: options.unix }), ...login },
+      { ...advertisedBy("unix", options), ...identified(options), ...login },
     );
     addresses.push({ path });
   }
@@ -132,6 +143,12 @@ async function loginOf({ sasl }: TestdOptions): Promise<ServiceOptions> {
   if (sasl === undefined) return {};
   const { saslServer } = await import("virnet/sasl");
   return { auth: saslServer(sasl) };
+}
+
+const ACTIVATED_NAMES = ["unix", "tcp"] as const;
+
+function identified({ unix }: TestdOptions): ServiceOptions {
+  return unix === undefined ? {} : { unix };
 }
 
 function behind({ balancers, onUnproxied }: TestdOptions): ServiceOptions {

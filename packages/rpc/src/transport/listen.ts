@@ -11,6 +11,7 @@ import {
   type TcpAddress,
   type UnixAddress,
 } from "./address.ts";
+import { inheritedPath } from "./inherited-path.ts";
 import {
   acceptSocket,
   adoptHandle,
@@ -70,7 +71,10 @@ export interface Listener {
  */
 export async function listen(address: ListenAddress, options: ListenOptions): Promise<Listener[]> {
   if ("path" in address) return [await listenUnix(address, options)];
-  if ("fd" in address) return [await bind({ fd: address.fd }, describeAddress(address), options)];
+  if ("fd" in address) {
+    const name = (await inheritedPath(address.fd)) ?? describeAddress(address);
+    return [await bind({ fd: address.fd }, name, options)];
+  }
   return listenTcp(address, options);
 }
 
