@@ -1,10 +1,11 @@
+/* oxlint-disable eslint/no-unused-private-class-members -- it overlooks what the class within uses */
 import { Framer, type PieceSink } from "../protocol/framer.ts";
 import { isKeepAlive, isPing, pingHeader, pongHeader } from "../protocol/keepalive-program.ts";
 import { MAX_DESCRIPTORS, type ProtocolLimits } from "../protocol/limits.ts";
 import { type MarkKind, markHeader, markKind } from "../protocol/mark.ts";
 import { decodeHeader, HEADER_BYTES, type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import type { SecurityLayer } from "../sasl/security-layer.ts";
-import type { DescriptorChannel, Transport } from "../transport/transport.ts";
+import type { DescriptorChannel, Transport, TransportEvents } from "../transport/transport.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { nothing } from "../util/nothing.ts";
 import { type XdrType, XdrVoid } from "../xdr/type.ts";
@@ -73,6 +74,31 @@ export class Connection implements Watched {
   #unwatch = nothing;
   #ending: ReturnType<typeof setTimeout> | undefined;
 
+  /** What the transport calls: methods that all connections share, where closures would weigh on each that is silent. */
+  static readonly #Ears = class implements TransportEvents {
+    readonly #connection: Connection;
+
+    constructor(connection: Connection) {
+      this.#connection = connection;
+    }
+
+    receive(chunk: Uint8Array): void {
+      this.#connection.#receive(chunk);
+    }
+
+    wanted(): number {
+      return this.#connection.#wanted();
+    }
+
+    ended(): void {
+      this.#connection.#events.ended();
+    }
+
+    closed(error: ConnectionError): void {
+      this.#connection.#gone(error);
+    }
+  };
+
   constructor({ transport, slabs, limits, events }: ConnectionParts) {
     this.#transport = transport;
     this.#channel = transport.descriptors;
@@ -112,12 +138,7 @@ export class Connection implements Watched {
   }
 
   start(): void {
-    this.#transport.start({
-      receive: (chunk) => this.#receive(chunk),
-      ...(this.#channel !== undefined && { wanted: () => this.#wanted() }),
-      ended: () => this.#events.ended(),
-      closed: (error) => this.#gone(error),
-    });
+    this.#transport.start(new Connection.#Ears(this));
   }
 
   /** Lets keepalive look after this connection; see `Keepalive.watch`. What a former one does ends. */

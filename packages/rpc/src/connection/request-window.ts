@@ -1,19 +1,23 @@
+/** What the window stops: the connection. */
+interface Reading {
+  hold(): void;
+  release(): void;
+}
+
 /**
  * Counts the calls of one client that are being worked on, and stops reading at the limit, as libvirtd does
  * (max_client_requests, F132): nothing is refused, the next call waits in the peer's socket.
  */
 export class RequestWindow {
   readonly #size: number;
-  readonly #stop: () => void;
-  readonly #go: () => void;
+  readonly #reading: Reading;
   #inside = 0;
 
   /** `size` is at least 1. */
-  constructor(size: number, stop: () => void, go: () => void) {
+  constructor(size: number, reading: Reading) {
     if (!(size >= 1)) throw new RangeError(`request window is ${size}, expected at least 1`);
     this.#size = size;
-    this.#stop = stop;
-    this.#go = go;
+    this.#reading = reading;
   }
 
   /** Calls being worked on. */
@@ -22,10 +26,10 @@ export class RequestWindow {
   }
 
   enter(): void {
-    if (++this.#inside === this.#size) this.#stop();
+    if (++this.#inside === this.#size) this.#reading.hold();
   }
 
   leave(): void {
-    if (this.#inside-- === this.#size) this.#go();
+    if (this.#inside-- === this.#size) this.#reading.release();
   }
 }

@@ -10,6 +10,7 @@ import { XdrReader } from "../xdr/reader.ts";
 import { readUint32 } from "../xdr/words.ts";
 import { authFailed } from "./auth-errors.ts";
 import { type AnswerLogin, loginRoutes } from "./auth-routes.ts";
+import { CallRecord, completing } from "./call-record.ts";
 import type { AnswerCall, Call, Handlers, ServerInterceptor } from "./handlers.ts";
 import type { ServerClient } from "./server-client.ts";
 import type { StreamAnswer } from "./stream-call.ts";
@@ -141,7 +142,7 @@ export class Dispatcher {
       return;
     }
     const descriptors = client.descriptorsOf(received);
-    const call = { client, header, signal: client.signal, procedure: route.procedure, args: args.value, descriptors };
+    const call = new CallRecord(client, header, route.procedure, args.value, descriptors);
     if (route.procedure.stream === null) this.#run(call, route.answer, undefined);
     else this.#runStream(call, route.answer);
   }
@@ -223,11 +224,10 @@ export class Dispatcher {
       client,
       header,
       procedure: { name },
-      signal,
       descriptors,
     } = call;
     this.#answer(client, header, error instanceof RpcError ? error : internalError(name), name, descriptors);
-    if (error instanceof RpcError || (signal.aborted && error === signal.reason)) return;
+    if (error instanceof RpcError || (call.signal.aborted && error === call.signal.reason)) return;
     this.#report({ error, client, procedure: name });
   }
 
@@ -287,7 +287,7 @@ function routesOf<P extends object>(
   for (const [name, procedure] of procedures) {
     const handler: unknown = Reflect.get(handlers, name);
     if (handler === undefined) continue;
-    const answer = interceptors.reduceRight((next, around) => around(next), bound(name, handler, handlers));
+    const answer = interceptors.reduceRight((next, around) => around(completing(next)), bound(name, handler, handlers));
     byNumber.set(procedure.number, { procedure, answer });
   }
   for (const [name, value] of Object.entries(handlers)) {

@@ -1,4 +1,5 @@
-import { Connection } from "../connection/connection.ts";
+/* oxlint-disable eslint/no-unused-private-class-members -- it overlooks what the class within uses */
+import { Connection, type ConnectionEvents } from "../connection/connection.ts";
 import type { Descriptors } from "../connection/descriptors.ts";
 import type { Keepalive } from "../connection/keepalive.ts";
 import { layerSecurity } from "../connection/layer-security.ts";
@@ -6,7 +7,9 @@ import { RequestWindow } from "../connection/request-window.ts";
 import type { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType } from "../program/program.ts";
 import { ErrorCode } from "../protocol/error-code.ts";
+import type { PieceSink } from "../protocol/framer.ts";
 import { VirNetMessageError } from "../protocol/gen/net.ts";
+import type { MarkKind } from "../protocol/mark.ts";
 import { type MessageHeader, MessageStatus, MessageType } from "../protocol/message.ts";
 import { errorToWire, RpcError } from "../protocol/rpc-error.ts";
 import type { ChannelBindingType } from "../sasl/mechanism.ts";
@@ -109,6 +112,47 @@ export class ServerClient {
   /** Those that are to look after this client, until they do. */
   #keepalive: Keepalive | undefined;
 
+  /** What the connection calls: methods that all clients share, where closures would weigh on each that is silent. */
+  static readonly #Ears = class implements ConnectionEvents {
+    readonly #client: ServerClient;
+    readonly #dispatchWith: DispatchWith;
+    readonly #keepaliveBySign: boolean;
+
+    constructor(client: ServerClient, dispatchWith: DispatchWith, keepaliveBySign: boolean) {
+      this.#client = client;
+      this.#dispatchWith = dispatchWith;
+      this.#keepaliveBySign = keepaliveBySign;
+    }
+
+    message(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
+      this.#client.#receive(header, bytes, start, end);
+    }
+
+    described(header: MessageHeader, bytes: Uint8Array, start: number, end: number, descriptors: Descriptors): void {
+      this.#dispatchWith(descriptors, this.#client, header, bytes, start, end);
+    }
+
+    partial(header: MessageHeader): PieceSink {
+      return this.#client.#streamTable().partial(header);
+    }
+
+    mark(kind: MarkKind, serial: number): void {
+      this.#client.#streamTable().mark(kind, serial);
+    }
+
+    keepalive(): void {
+      if (this.#keepaliveBySign) this.#client.startKeepalive();
+    }
+
+    ended(): void {
+      this.#client.#peerEnded();
+    }
+
+    closed(error: ConnectionError): void {
+      this.#client.#finish(error);
+    }
+  };
+
   constructor({
     id,
     transport,
@@ -135,24 +179,9 @@ export class ServerClient {
       transport,
       slabs,
       limits,
-      events: {
-        message: (header, bytes, start, end) => this.#receive(header, bytes, start, end),
-        ...(transport.descriptors && {
-          described: (header, bytes, start, end, descriptors) =>
-            dispatchWith(descriptors, this, header, bytes, start, end),
-        }),
-        partial: (header) => this.#streamTable().partial(header),
-        mark: (kind, serial) => this.#streamTable().mark(kind, serial),
-        ...(keepaliveBySign && { keepalive: () => this.startKeepalive() }),
-        ended: () => this.#peerEnded(),
-        closed: (error) => this.#finish(error),
-      },
+      events: new ServerClient.#Ears(this, dispatchWith, keepaliveBySign),
     });
-    this.#window = new RequestWindow(
-      limits.clientRequests,
-      () => this.#connection.hold(),
-      () => this.#connection.release(),
-    );
+    this.#window = new RequestWindow(limits.clientRequests, this.#connection);
     if (gate !== undefined) {
       // Until its turn comes it is not read from.
       this.#connection.hold();

@@ -3,11 +3,10 @@ import { RequestWindow } from "../../src/connection/request-window.ts";
 
 function counting(size: number) {
   const told: string[] = [];
-  const window = new RequestWindow(
-    size,
-    () => told.push("stop"),
-    () => told.push("go"),
-  );
+  const window = new RequestWindow(size, {
+    hold: () => told.push("stop"),
+    release: () => told.push("go"),
+  });
   return { window, told };
 }
 
