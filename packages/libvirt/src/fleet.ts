@@ -115,19 +115,20 @@ export class Fleet implements AsyncDisposable {
     signal,
     ...options
   }: FleetEventsOptions<Name> = {}): FleetIterator<FleetItem<KindsOf<Name>>> {
-    return this.#merge<FleetItem<KindsOf<Name>>>(signal, (host, merged, over) => {
+    return this.#merge<FleetItem<KindsOf<Name>>>(signal, async (host, merged, over) => {
       const events = host.libvirt.events<Name>(options);
       const itemOf = (item: EventItem<KindsOf<Name>> | EndedItem) => ({ host, item });
       const ended = (error: unknown) => itemOf({ kind: "ended", error: error ?? null });
       merged.add({ items: mapped(events, itemOf), ended });
       const there = Promise.all([events.ready, host.libvirt.session?.opened({ signal: over })]);
       merged.add({ items: once(there.then(() => itemOf({ kind: "resync" }))), ended: none });
+      await there.catch(none);
     });
   }
 
   /** The state of each host, and each state that follows, of hosts that come later too. */
   states({ signal }: { readonly signal?: AbortSignal } = {}): FleetIterator<FleetState> {
-    return this.#merge<FleetState>(signal, (host, merged) => {
+    return this.#merge<FleetState>(signal, async (host, merged) => {
       const { session } = host.libvirt;
       if (session === null) return;
       merged.add({ items: mapped(session.states(), (state) => ({ host, state })), ended: none });
@@ -149,23 +150,29 @@ export class Fleet implements AsyncDisposable {
     return Libvirt.session(uri, { ...options, reconnect: { ...reconnect, fromStart: true, turns: this.#turns } });
   }
 
-  /** One iteration over all hosts that there are and will be. `over` aborts when it is over. */
+  /** One iteration over all hosts that there are and will be. What `join` is given last aborts when it is over. `join` never rejects. */
   #merge<T>(
     signal: AbortSignal | undefined,
-    join: (host: FleetHost, merged: Merged<T>, over: AbortSignal) => void,
+    join: (host: FleetHost, merged: Merged<T>, over: AbortSignal) => Promise<void>,
   ): Merged<T> {
-    const over = new AbortController();
-    const merged = new Merged<T>(() => over.abort());
-    const joiner = (host: FleetHost): void => join(host, merged, over.signal);
-    this.#joiners.add(joiner);
-    this.#merges.add(merged);
-    const offSignal = whenAborted(signal, () => merged.end(signal?.reason));
-    whenAborted(over.signal, () => {
+    // One for each host: Node takes the eleventh listener of a signal for a leak.
+    const overs = new Set<AbortController>();
+    const merged = new Merged<T>(() => {
       offSignal();
       this.#joiners.delete(joiner);
       this.#merges.delete(merged);
+      for (const over of overs) over.abort();
     });
+    const joiner = (host: FleetHost): void => {
+      const over = new AbortController();
+      overs.add(over);
+      void join(host, merged, over.signal).then(() => overs.delete(over));
+    };
+    let offSignal = nothing;
+    this.#joiners.add(joiner);
+    this.#merges.add(merged);
     for (const host of this.#hosts.values()) joiner(host);
+    offSignal = whenAborted(signal, () => merged.end(signal?.reason));
     if (this.#closing !== undefined) merged.finish();
     return merged;
   }
@@ -187,7 +194,11 @@ function hostOf(uri: string, libvirt: Libvirt): FleetHost {
   };
 }
 
-function none(): undefined {}
+function nothing(): void {}
+
+function none(): undefined {
+  return undefined;
+}
 
 /** Calls `then` once the signal aborts, at once if it has; returns what takes the listener off. */
 function whenAborted(signal: AbortSignal | undefined, then: () => void): () => void {
