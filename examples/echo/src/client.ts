@@ -4,10 +4,12 @@ import { pipeline } from "node:stream/promises";
 import { connect } from "virnet";
 import { Echo, EchoTick } from "./gen/echo.ts";
 
-// node dist/client.js PATH: three lines, three ticks, and this file uploaded.
-const path = process.argv[2];
-if (path === undefined) throw new Error("usage: client.js PATH");
-await using client = await connect({ path }, { signal: AbortSignal.timeout(10_000) });
+// node dist/client.js PATH [USER]: three lines, three ticks, and this file uploaded. A user's password is in ECHO_PASSWORD.
+const [path, user] = process.argv.slice(2);
+if (path === undefined) throw new Error("usage: client.js PATH [USER]");
+const { ECHO_PASSWORD: password = "" } = process.env;
+const login = user === undefined ? {} : { auth: { user, password } };
+await using client = await connect({ path }, { signal: AbortSignal.timeout(10_000), ...login });
 const echo = client.program(Echo);
 
 const { lines } = await echo.say({ text: "hello", repeat: 3 }, { signal: AbortSignal.timeout(500) });
