@@ -1,4 +1,4 @@
-/* TLS: bulk, pipelined calls and handshakes, beside node:tls by itself; bulk beside virsh and libvirtd. */
+/* TLS: bulk, pipelined calls and handshakes, beside node:tls by itself; bulk and calls beside libvirt's own. */
 import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -12,6 +12,8 @@ import { BenchProgram } from "./calls/bench-program.ts";
 import { FrameCounter } from "./calls/frames.ts";
 import { benchOptions } from "./options.ts";
 import { moveBulk } from "./streams/virnet.ts";
+import { measureTlsCalls, type TlsCallResult } from "./tls/libvirt-calls.ts";
+import { withTlsPeers } from "./tls/peers.ts";
 import { flood, framesOf, wish } from "./tls/raw.ts";
 import { measureTlsVolumes, type TlsVolumeResult } from "./tls/volumes.ts";
 
@@ -62,11 +64,14 @@ try {
     const theirs = median(pairs.map((pair) => pair.raw));
     found.push(compared(what, "node:tls", theirs, median(pairs.map((pair) => pair.ours)), wanted));
   }
-  const volumes = await measureTlsVolumes({ bytes: plan.volume, rounds: plan.rounds }, testd, testbed);
-  const all = [...found, ...besideVirsh(found, volumes)];
+  const beside = await withTlsPeers(testd, testbed, async (places, files) => [
+    ...besideVirsh(found, await measureTlsVolumes(places, files, { bytes: plan.volume, rounds: plan.rounds })),
+    ...besideLibvirt(await measureTlsCalls(places, files, plan)),
+  ]);
+  const all = [...found, ...(beside ?? [])];
   if (json) console.log(JSON.stringify(all));
   else for (const one of all) print(one);
-  if (!json && volumes.length === 0) console.log("  left out, as libvirtd or virsh is not installed: volumes");
+  if (!json && beside === undefined) console.log("  left out, as libvirtd or virsh is not installed: both beside us");
 } finally {
   child.disconnect();
   await rm(folder, { recursive: true });
@@ -90,6 +95,22 @@ function besideVirsh(found: readonly Comparison[], volumes: readonly TlsVolumeRe
       beside("volume, virsh with testd,", volumeRate("virsh", "testd"), 0),
     ];
   });
+}
+
+/** What libvirt's client gets from libvirtd, with a thread per call, is the yardstick. */
+function besideLibvirt(calls: readonly TlsCallResult[]): Comparison[] {
+  return calls
+    .filter((one) => !isYardstick(one))
+    .map((one) => {
+      const { client, server, outstanding } = one;
+      const theirs = calls.find((other) => isYardstick(other) && other.outstanding === outstanding);
+      const what = `calls/s, ${client === "virnet" ? "our client" : client} with ${server}, ${outstanding} at a time`;
+      return compared(what, "libvirt", theirs?.rate ?? Number.NaN, one.rate, 0);
+    });
+}
+
+function isYardstick({ client, server }: TlsCallResult): boolean {
+  return client === "libvirt.so" && server === "libvirtd";
 }
 
 function compared(what: string, yardstick: string, theirs: number, ours: number, wanted: number): Comparison {

@@ -1,10 +1,15 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { execute, type Found, roundOf } from "./foreign-client.ts";
+import { execute, type ForeignClient, roundOf } from "./foreign-client.ts";
 import { isInstalled } from "./installed.ts";
 
+export interface CClient extends ForeignClient {
+  /** Takes a URI, threads and milliseconds. */
+  readonly program: string;
+}
+
 /** Compiles libvirt's own client, with `c-client.c` around it, into `folder`. */
-export async function compileCClient(folder: string): Promise<Found> {
+export async function compileCClient(folder: string): Promise<CClient | { readonly absent: string }> {
   if (!(await isInstalled("gcc"))) return { absent: "libvirt's C client: no gcc" };
   const program = join(folder, "c-client");
   const source = fileURLToPath(new URL("../../calls/c-client.c", import.meta.url));
@@ -12,6 +17,7 @@ export async function compileCClient(folder: string): Promise<Found> {
   if (!(await findsLibvirt(program))) return { absent: "libvirt's C client: no libvirt.so.0" };
   return {
     name: "libvirt.so",
+    program,
     callers: "threads",
     play: (path, ...how) => roundOf(program, `test+unix:///default?socket=${path}`, ...how),
   };
