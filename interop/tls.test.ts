@@ -181,10 +181,10 @@ describeWithPeers(["libvirtd", "virsh", "certtool"], "TLS with real peers", () =
       const uri = `test+tls://localhost:${port}/default?pkipath=${settings.PKI_CLIENT}`;
       const good = await readFile(join(settings.PKI_SERVER, "servercert.pem"), "utf8");
       const broken = ["nonsense", good.slice(0, good.length / 2), ""];
-      let isOver = false;
+      const over = new AbortController();
       const visitors = Array.from({ length: 4 }, async () => {
         let calls = 0;
-        while (!isOver) {
+        while (!over.signal.aborted) {
           await using hypervisor = await Libvirt.open(uri);
           for (let i = 0; i < 20; i++, calls++) await hypervisor.hostname();
         }
@@ -199,7 +199,7 @@ describeWithPeers(["libvirtd", "virsh", "certtool"], "TLS with real peers", () =
         await expect.poll(reports).toBeGreaterThan(before);
         expect(await resident.hostname()).not.toBe("");
       }
-      isOver = true;
+      over.abort();
       for (const calls of await Promise.all(visitors)) expect(calls).toBeGreaterThan(0);
     });
 

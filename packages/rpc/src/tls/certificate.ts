@@ -67,9 +67,9 @@ export interface KeyUses {
   readonly keyCertSign: boolean;
 }
 
-/** Parses one certificate, PEM or DER. Throws for what is none, and for one that has an extension twice. */
-export function parseCertificate(pemOrDer: string | Uint8Array): Certificate {
-  const x509 = new X509Certificate(pemOrDer);
+/** Takes one certificate apart; PEM or DER. Throws for what is none, and for one that has an extension twice. */
+export function parseCertificate(source: string | Uint8Array | X509Certificate): Certificate {
+  const x509 = source instanceof X509Certificate ? source : new X509Certificate(source);
   const { tbsCertificate: tbs, signatureAlgorithm } = AsnConvert.parse(x509.raw, AsnCertificate);
   const extensions = byId(tbs.extensions ?? []);
   const extension = (id: string): Marked<ArrayBuffer> | null => {

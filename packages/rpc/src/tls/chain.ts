@@ -2,6 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { Certificate } from "./certificate.ts";
 import { servesPurpose, type TlsRole } from "./leaf-rules.ts";
 import type { RevocationList } from "./revocation-list.ts";
+import { isSignedBy } from "./sent-chain.ts";
 import { signatureOf } from "./signature-algorithm.ts";
 
 /** Whom to believe. Every certificate in the list is a root of trust, as with GnuTLS. */
@@ -128,15 +129,7 @@ class PathSearch {
   #issued(issuer: Certificate, subject: Certificate): boolean {
     if (issuer.subjectKey !== subject.issuerKey || this.#attempts >= MAX_ATTEMPTS) return false;
     this.#attempts++;
-    return isSignedBy(subject, issuer);
-  }
-}
-
-function isSignedBy(subject: Certificate, issuer: Certificate): boolean {
-  try {
-    return subject.x509.verify(issuer.x509.publicKey);
-  } catch {
-    return false; // a key of another kind than the signature's
+    return isSignedBy(subject.x509, issuer.x509);
   }
 }
 

@@ -1,9 +1,11 @@
+import type { X509Certificate } from "node:crypto";
 import { isListed } from "../util/name-pattern.ts";
 import { printable } from "../util/printable.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
 import { isSelfIssued, MAX_CHAIN, type Trust, verifyChain } from "./chain.ts";
 import { hostProblem } from "./host-name.ts";
 import { ANY_PURPOSE, leafViolations, servesPurpose, type TlsRole } from "./leaf-rules.ts";
+import { chainSent } from "./sent-chain.ts";
 
 /** What is demanded of the other end. */
 export interface PeerPolicy {
@@ -18,8 +20,8 @@ export interface PeerPolicy {
 
 /** What the handshake brought to light. */
 export interface PeerEvidence {
-  /** DER of what the peer sent, the leaf first. */
-  readonly certificates: readonly Uint8Array[];
+  /** What the peer sent, the leaf first. */
+  readonly certificates: readonly X509Certificate[];
   /** OpenSSL's verdict on the chain, such as `CERT_HAS_EXPIRED`; `null` when it found nothing. */
   readonly verdict: string | null;
 }
@@ -34,19 +36,25 @@ export interface PeerFindings {
 
 /** Judges the other end after the handshake, in libvirt's order (libvirt-rpc §2.3). Never throws: odd bytes are a problem. */
 export function checkPeer(evidence: PeerEvidence, policy: PeerPolicy, now: Date): PeerFindings {
-  const [der, ...others] = evidence.certificates.slice(0, MAX_CHAIN);
-  if (der === undefined) return refused(null, `the ${policy.role} sent no certificate`);
+  const [shown, ...others] = evidence.certificates.slice(0, MAX_CHAIN);
+  if (shown === undefined) return refused(null, `the ${policy.role} sent no certificate`);
   try {
-    const parse = (one: Uint8Array): Certificate => known(one, policy.trust) ?? parseCertificate(one);
-    return judge(parse(der), others.map(parse), evidence.verdict, policy, now);
+    const { authorities } = policy.trust;
+    const above = chainSent(
+      shown,
+      others,
+      authorities.map(({ x509 }) => x509),
+    );
+    const taken = (one: X509Certificate): Certificate => known(one, authorities) ?? parseCertificate(one);
+    return judge(taken(shown), above.map(taken), evidence.verdict, policy, now);
   } catch {
     return refused(null, `the ${policy.role} sent a certificate that can't be read`);
   }
 }
 
-/** Parsing is the dearest part of a check, and a chain mostly ends with a CA of ours. */
-function known(der: Uint8Array, { authorities }: Trust): Certificate | undefined {
-  return authorities.find(({ x509 }) => x509.raw.equals(der));
+/** To take it apart is the dearest part of a check, and a chain mostly ends with a CA of ours. */
+function known({ raw }: X509Certificate, authorities: readonly Certificate[]): Certificate | undefined {
+  return authorities.find(({ x509 }) => x509.raw.equals(raw));
 }
 
 function judge(

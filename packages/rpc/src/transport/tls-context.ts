@@ -1,4 +1,4 @@
-import { constants } from "node:crypto";
+import { constants, type X509Certificate } from "node:crypto";
 import tls from "node:tls";
 import type { Credentials, Identity } from "../tls/credentials.ts";
 import type { PeerEvidence, PeerFindings } from "../tls/peer-check.ts";
@@ -67,11 +67,11 @@ const MAX_SENT = 16;
  * Not by `getPeerCertificate`, which takes every certificate apart: some versions of Node 24 crash where one sends a key
  * on a curve that NIST has no name for.
  */
-function peerCertificates(socket: tls.TLSSocket): Uint8Array[] {
-  const found: Uint8Array[] = [];
+function peerCertificates(socket: tls.TLSSocket): X509Certificate[] {
+  const found: X509Certificate[] = [];
   let certificate = socket.getPeerX509Certificate();
   while (certificate !== undefined && found.length < MAX_SENT) {
-    found.push(new Uint8Array(certificate.raw));
+    found.push(certificate);
     certificate = certificate.issuerCertificate;
   }
   return found;
