@@ -7,7 +7,7 @@ const MIB = 2 ** 20;
 const { quick, json } = benchOptions();
 const plan = quick
   ? { rounds: 1, bytes: 32 * MIB, compared: 64 * MIB }
-  : { rounds: 3, bytes: 256 * MIB, compared: 1024 * MIB };
+  : { rounds: 3, bytes: 128 * MIB, compared: 1024 * MIB };
 const testd = fileURLToPath(new URL("../../packages/testd/dist/bin.js", import.meta.url));
 const testbed = fileURLToPath(new URL("../../interop/testbed/", import.meta.url));
 
