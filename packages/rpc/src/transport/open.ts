@@ -1,5 +1,6 @@
 import net from "node:net";
 import { ConnectionError } from "../util/connection-error.ts";
+import { nothing } from "../util/nothing.ts";
 import { onAbort } from "../util/signals.ts";
 import {
   type CommandAddress,
@@ -142,11 +143,9 @@ function dial<S extends net.Socket, T>(
     socket.once("error", failed);
     const off = onAbort(signal, (reason) => {
       settle();
-      socket.on("error", ignore);
+      socket.on("error", nothing);
       socket.destroy();
       reject(reason);
     });
   });
 }
-
-function ignore(): void {}

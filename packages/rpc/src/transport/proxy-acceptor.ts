@@ -1,5 +1,6 @@
 import { BlockList, isIPv6, type Socket } from "node:net";
 import { ConnectionError } from "../util/connection-error.ts";
+import { nothing } from "../util/nothing.ts";
 import { describeEndpoint, type Endpoint } from "./address.ts";
 import type { Admit } from "./listen.ts";
 import { type Endpoints, endpointsOf } from "./node-socket.ts";
@@ -105,7 +106,7 @@ class Arrival {
       else this.#admit(this.#header);
     };
     this.#deadline = setTimeout(late, headerMs);
-    socket.on("error", ignore);
+    socket.on("error", nothing);
     socket.on("close", this.#gone);
     socket.on("end", this.#gone);
   }
@@ -186,5 +187,3 @@ function networks(trusted: readonly string[]): BlockList {
 function familyOf(address: string): "ipv4" | "ipv6" {
   return isIPv6(address) ? "ipv6" : "ipv4";
 }
-
-function ignore(): void {}

@@ -2,6 +2,7 @@ import tls from "node:tls";
 import { checkPeer } from "../tls/peer-check.ts";
 import type { Security } from "../tls/security.ts";
 import { ConnectionError } from "../util/connection-error.ts";
+import { nothing } from "../util/nothing.ts";
 import { onAbort } from "../util/signals.ts";
 import { channelBindingOf } from "./channel-binding.ts";
 import { endpointsOf, type Intake, NodeSocket } from "./node-socket.ts";
@@ -80,7 +81,7 @@ function shakeHands(
     };
     const fail = (reason: unknown): void => {
       settle();
-      socket.on("error", ignore);
+      socket.on("error", nothing);
       socket.destroy();
       reject(reason);
     };
@@ -153,5 +154,3 @@ function unconfirmed({ pairs }: TlsClientOptions, detail?: string): string {
 function alertOf(error: Error): string {
   return "reason" in error && typeof error.reason === "string" ? error.reason : error.message;
 }
-
-function ignore(): void {}

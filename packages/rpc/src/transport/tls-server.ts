@@ -3,6 +3,7 @@ import tls from "node:tls";
 import { checkPeer } from "../tls/peer-check.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { EntranceGate, type Entrant } from "../util/entrance-gate.ts";
+import { nothing } from "../util/nothing.ts";
 import { describeEndpoint } from "./address.ts";
 import { channelBindingOf } from "./channel-binding.ts";
 import { type Endpoints, endpointsOf, type Intake, NodeSocket, openIntake, readBuffer } from "./node-socket.ts";
@@ -183,7 +184,7 @@ class Handshake implements Entrant {
     this.#events = events;
     const late = (): void => this.drop(new ConnectionError(`no TLS handshake in ${handshakeMs} ms`, "error"));
     this.#deadline = setTimeout(late, handshakeMs);
-    socket.on("error", ignore);
+    socket.on("error", nothing);
     socket.on("close", this.#closed);
   }
 
@@ -199,7 +200,7 @@ class Handshake implements Entrant {
   /** Says goodbye without the byte, and without a reason, as libvirtd does. */
   refuse(socket: tls.TLSSocket, problem: string): void {
     if (!this.#end(this.#named(problem, "closed"))) return;
-    socket.on("error", ignore);
+    socket.on("error", nothing);
     const cut = setTimeout(() => socket.destroy(), GOODBYE_MS);
     socket.once("close", () => clearTimeout(cut));
     socket.end(() => socket.destroy());
@@ -226,5 +227,3 @@ class Handshake implements Entrant {
 function failed(error: Error): ConnectionError {
   return new ConnectionError(handshakeFailure(error), "error", { cause: error });
 }
-
-function ignore(): void {}
