@@ -13,8 +13,8 @@ import { Threads } from "./threads.ts";
 export interface CyrusServerOptions {
   /**
    * Mechanisms to offer, in this order, of those that the machine and the configuration have. Unless told: all of them
-   * but DIGEST-MD5, which RFC 6331 has retired, and whose plug-in in Cyrus SASL 2.1.28 loses some 20 KB for each
-   * connection that it encrypts.
+   * but ANONYMOUS, which lets anybody in; EXTERNAL, which lets in who has a certificate; and DIGEST-MD5, which RFC 6331 has
+   * retired, and whose plug-in in Cyrus SASL 2.1.28 loses some 20 KB for each connection that it encrypts.
    */
   readonly mechanisms?: readonly string[];
   /** The configuration's name: `libvirt` for `libvirt.conf`, which is what one gets unless told. */
@@ -82,8 +82,10 @@ function namesFor(sasl: Libsasl2, context: SaslServerContext, chosen: readonly s
 }
 
 function isChosen(chosen: readonly string[] | null, mechanism: string): boolean {
-  return chosen === null ? mechanism !== "DIGEST-MD5" : chosen.includes(mechanism);
+  return chosen === null ? !notByDefault.includes(mechanism) : chosen.includes(mechanism);
 }
+
+const notByDefault: readonly string[] = ["ANONYMOUS", "EXTERNAL", "DIGEST-MD5"];
 
 /**
  * This machine's own name is left to libsasl2, which looks up how it is written in full: saslpasswd2 has done the same when

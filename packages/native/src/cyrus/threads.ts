@@ -10,7 +10,7 @@ export class Threads {
   readonly #kerberos: Turns;
   readonly #digest: Turns = new Turns(1);
 
-  constructor(poolSize: number = Number(process.env["UV_THREADPOOL_SIZE"] ?? 4)) {
+  constructor(poolSize: number = poolSizeOf(process.env["UV_THREADPOOL_SIZE"])) {
     const all = Math.max(1, poolSize - 1);
     this.#all = new Turns(all);
     this.#kerberos = new Turns(Math.max(1, all - 1));
@@ -37,6 +37,13 @@ export class Threads {
     if (isKerberos(mechanism)) return this.#kerberos;
     return mechanism === "DIGEST-MD5" ? this.#digest : null;
   }
+}
+
+/** As libuv reads it: four where nothing is said, one where that is no number. */
+function poolSizeOf(setting: string | undefined): number {
+  if (setting === undefined) return 4;
+  const size = Number.parseInt(setting, 10);
+  return size >= 1 ? size : 1;
 }
 
 /** GSSAPI, GSS-SPNEGO, GS2-KRB5 */

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { Threads } from "../../src/cyrus/threads.ts";
 
 const forEver = new AbortController().signal;
@@ -36,7 +36,13 @@ it("who gives up holds nothing", async () => {
   (await threads.take("GSSAPI", forEver))();
 });
 
-it("makes do with a pool of one", async () => {
-  const threads = new Threads(1);
-  (await threads.take("GSSAPI", forEver))();
+it.each(["1", "0", "nonsense"])("makes do with a pool of %s", async (size) => {
+  vi.stubEnv("UV_THREADPOOL_SIZE", size);
+  const threads = new Threads();
+  vi.unstubAllEnvs();
+  const only = await threads.take("GSSAPI", forEver);
+  const next = threads.take("PLAIN", forEver);
+  expect(await Promise.race([next, Promise.resolve("it waits")])).toBe("it waits");
+  only();
+  (await next)();
 });
