@@ -16,7 +16,8 @@ export type Peer =
   | "avahi-daemon"
   | "nsd"
   | "haproxy"
-  | "systemd-socket-activate";
+  | "systemd-socket-activate"
+  | "pkaction";
 
 export const allPeers: readonly Peer[] = [
   "libvirtd",
@@ -31,6 +32,7 @@ export const allPeers: readonly Peer[] = [
   "nsd",
   "haproxy",
   "systemd-socket-activate",
+  "pkaction",
 ];
 
 export const howToInstall = "interop/testbed/install";

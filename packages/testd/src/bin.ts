@@ -80,6 +80,7 @@ function withReports(options: TestdOptions): TestdOptions {
   return {
     ...options,
     onUnproxied: reportRefusal,
+    ...(options.polkit && { polkit: { onRefused: reportRefusal } }),
     ...(options.tls && { tls: { ...options.tls, onRefused: reportRefusal } }),
   };
 }

@@ -56,6 +56,7 @@ Anyone who reaches it may do everything, unless --tls or --sasl demand something
   --sasl-config DIR   the folder of Cyrus SASL's libvirt.conf, where that is not the system's
   --allowed-user NAME let in only this user, or with * and ?; may be repeated
   --realm REALM       the realm of users who name none
+  --polkit            ask polkit about clients of the UNIX sockets; takes --native
   --mdns [NAME]       advertise the first TCP port as _libvirt._tcp (Virtualization Host and the host's name)
   --proxied-by NET    TCP ports take only connections of this balancer, an address or a network such as 10.0.0.0/8,
                       with a header of the PROXY protocol that tells the client; may be repeated
@@ -74,11 +75,12 @@ export function readCommandLine(args: readonly string[], activated: readonly Act
   const { socket = [], listen = [], "socket-mode": mode, mdns, json, help, version, ...others } = parse(args);
   const { "proxied-by": balancers, clients, native, ...more } = others;
   const { "keepalive-interval": interval, "keepalive-count": count, ...guarded } = more;
-  const { sasl, users, "allowed-user": allow, realm, "sasl-config": config, ...secure } = guarded;
+  const { sasl, users, "allowed-user": allow, realm, "sasl-config": config, polkit, ...secure } = guarded;
   if (help === true) return { kind: "help" };
   if (version === true) return { kind: "version" };
   if (socket.length + listen.length + activated.length === 0 && secure.tls === undefined)
     throw new UsageError("give --socket, --listen or --tls, at least once");
+  if (polkit === true && native !== true) throw new UsageError("--polkit takes --native: who asks must be known");
   const options = {
     sockets: socket,
     listen: listen.map((text) => readEndpoint(text)),
@@ -87,6 +89,7 @@ export function readCommandLine(args: readonly string[], activated: readonly Act
     ...(mdns === undefined ? {} : { mdns }),
     ...readKeepalive(interval, count),
     ...(balancers === undefined ? {} : { balancers }),
+    ...(polkit === true && { polkit: {} }),
     ...readTls(secure),
   };
   const login = readLogin({ sasl, users, allow, realm, config });
@@ -121,6 +124,7 @@ const OPTIONS = {
   users: { type: "string" },
   "allowed-user": { type: "string", multiple: true },
   realm: { type: "string" },
+  polkit: { type: "boolean" },
   "sasl-config": { type: "string" },
   "keepalive-interval": { type: "string" },
   "keepalive-count": { type: "string" },

@@ -5,7 +5,7 @@ import { Qemu } from "@virnet/libvirt/qemu";
 import { Remote } from "@virnet/libvirt/remote";
 import type { KeepaliveOptions } from "virnet";
 import type { SaslServerOptions } from "virnet/sasl";
-import { Server, type ServiceOptions, type UnixNative } from "virnet/server";
+import { type PolkitOptions, polkitServer, Server, type ServiceOptions, type UnixNative } from "virnet/server";
 import { type ActivatedSocket, onlyNamed } from "virnet/systemd";
 import { Daemon } from "./daemon.ts";
 import { allHandlers } from "./handlers/all.ts";
@@ -35,6 +35,8 @@ export interface TestdOptions {
   readonly tls?: TlsEndpoint;
   /** Demands a login of everybody, on all addresses; nothing of the sort unless given. */
   readonly sasl?: SaslServerOptions;
+  /** Asks polkit about clients of the UNIX sockets, which takes `unix`. */
+  readonly polkit?: PolkitOptions;
   /** When clients that ask for keepalive are given up, libvirtd's keepalive_interval and keepalive_count; `false` is never. */
   readonly keepalive?: KeepaliveOptions | false;
 }
@@ -102,10 +104,11 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
   if (sockets.length + listen.length + activated.length === 0 && tls === undefined)
     throw new TypeError("no socket and no port to listen on");
   const login = await loginOf(options);
+  const local = options.polkit === undefined ? login : { auth: polkitServer(options.polkit) };
   const addresses: TestdAddress[] = [];
   for (const { name, fd } of onlyNamed(activated, ACTIVATED_NAMES)) {
-    const more = name === "unix" ? identified(options) : behind(options);
-    const { endpoints } = await server.listen({ fd }, { ...more, ...login });
+    const more = name === "unix" ? { ...identified(options), ...local } : { ...behind(options), ...login };
+    const { endpoints } = await server.listen({ fd }, more);
     for (const endpoint of endpoints) {
       if (endpoint.family === "unix") addresses.push({ path: endpoint.path });
       else if ("port" in endpoint) addresses.push({ host: endpoint.host, port: endpoint.port });
@@ -114,7 +117,7 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
   for (const path of sockets) {
     await server.listen(
       { path, mode: socketMode },
-      { ...advertisedBy("unix", options), ...identified(options), ...login },
+      { ...advertisedBy("unix", options), ...identified(options), ...local },
     );
     addresses.push({ path });
   }

@@ -75,6 +75,7 @@ describe("a login", () => {
   it.each([
     [["--socket", "/s", "--users", "/u"], "--users, --allowed-user, --realm and --sasl-config are for --sasl"],
     [["--socket", "/s", "--sasl-config", "/c"], "are for --sasl"],
+    [["--socket", "/s", "--polkit"], "--polkit takes --native"],
     [["--socket", "/s", "--sasl", ","], "--sasl wants mechanisms"],
     [["users", "add", "alice"], "users wants: add USER FILE"],
     [["users", "rename", "alice", "/u"], "users wants: add USER FILE"],

@@ -88,7 +88,7 @@ export function saslServer(options: SaslServerOptions): SaslServer {
   const { allow, realm = null, service = "libvirt", host = null, onRefused } = options;
   return {
     kind: "sasl",
-    limits: checkedLimits({ ...defaultLimits, ...options.limits }),
+    limits: authLimits(options.limits),
     allow,
     realm,
     service,
@@ -122,7 +122,9 @@ const usualMechanisms: readonly BuiltinName[] = [
   "SCRAM-SHA-256",
 ];
 
-function checkedLimits(limits: AuthLimits): AuthLimits {
+/** With what is not given filled in. Throws `RangeError` for what can't be. */
+export function authLimits(given: Partial<AuthLimits> = {}): AuthLimits {
+  const limits = { ...defaultLimits, ...given };
   for (const name of ["deadlineMs", "clients", "attempts", "attemptsPerAddress"] as const) {
     if (!(limits[name] >= 1)) throw new RangeError(`limit ${name} is ${limits[name]}, expected at least 1`);
   }

@@ -1,6 +1,7 @@
 import type { ConnectionFacts } from "../sasl/context.ts";
 import type { AuthLimits, SaslServer } from "../sasl/server-auth.ts";
 import type { Endpoint } from "../transport/address.ts";
+import type { UnixIdentity } from "../transport/unix-native.ts";
 import type { ConnectionError } from "../util/connection-error.ts";
 
 /** What a service demands of its clients: what `saslServer` or `polkitServer` gives. */
@@ -10,6 +11,7 @@ export type ServerAuth = SaslServer | PolkitServer;
 export interface AuthClient extends ConnectionFacts {
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  readonly identity: { readonly unix: UnixIdentity | null };
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal;
   /** Its turn to log in has come. */

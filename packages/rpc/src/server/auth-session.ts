@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AuthKind, type SaslData, type SaslReply } from "../connection/auth-binding.ts";
+import { RpcError } from "../protocol/rpc-error.ts";
 import { contextOf } from "../sasl/context.ts";
 import type { SaslExchange, SaslServerContext, SaslStep } from "../sasl/mechanism.ts";
 import { SaslError } from "../sasl/sasl-error.ts";
@@ -12,7 +13,7 @@ import { isListed } from "../util/name-pattern.ts";
 import { nothing } from "../util/nothing.ts";
 import { printable } from "../util/printable.ts";
 import type { AuthClient, ServerAuth } from "./auth-demand.ts";
-import { authFailed, notPolkit } from "./auth-errors.ts";
+import { authFailed, notPolkit, polkitRefused } from "./auth-errors.ts";
 import type { FailureLog } from "./failure-log.ts";
 
 /** What the sessions of one service share. */
@@ -158,7 +159,10 @@ export class AuthSession implements Entrant {
   async polkit(): Promise<{ complete: number }> {
     const { auth } = this.#gate;
     if (this.#isOpen || auth.kind !== "polkit") throw notPolkit();
-    await auth.check(this.#client, this.#client.signal);
+    await auth.check(this.#client, this.#client.signal).catch((error: unknown) => {
+      this.#note(error);
+      throw error instanceof RpcError ? error : polkitRefused("polkit can't be asked");
+    });
     this.#admission = { user: null, layer: null, mechanism: null };
     return { complete: 1 };
   }
@@ -198,14 +202,19 @@ export class AuthSession implements Entrant {
 
   /** The same for all reasons, in what it says and when. */
   async #reject(began: number, reason: unknown): Promise<never> {
+    const { signal } = this.#client;
+    this.#note(reason);
+    await pause(began + this.#gate.auth.limits.delayMs - performance.now(), signal);
+    throw authFailed();
+  }
+
+  /** An attempt has failed. Throws the reason why the client has gone, if it has. */
+  #note(reason: unknown): void {
     const { signal, remote } = this.#client;
-    const { limits, onRefused } = this.#gate.auth;
     if (signal.aborted) throw signal.reason;
     this.#failures++;
     this.#gate.failures.note(remote);
-    onRefused?.(refusal(remote, reason));
-    await pause(began + limits.delayMs - performance.now(), signal);
-    throw authFailed();
+    this.#gate.auth.onRefused?.(refusal(remote, reason));
   }
 
   /** Ends what has begun. */

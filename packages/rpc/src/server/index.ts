@@ -21,6 +21,7 @@ export type {
   StreamHandler,
 } from "./handlers.ts";
 export type { ServerLimits } from "./limits.ts";
+export { type CheckPolkit, type PolkitOptions, type PolkitVerdict, polkitServer } from "./polkit.ts";
 export { type CloseOptions, Server, type ServerKeepaliveOptions, type ServerOptions } from "./server.ts";
 export type { ClientIdentity, ServerClient } from "./server-client.ts";
 export type { Service, ServiceOptions } from "./service.ts";
