@@ -11,11 +11,13 @@ import {
   type TcpAddress,
   type UnixAddress,
 } from "./address.ts";
+import { DescriptorReserve } from "./descriptor-reserve.ts";
 import { inheritedPath } from "./inherited-path.ts";
 import {
   acceptSocket,
   adoptHandle,
   type Endpoints,
+  handleOf,
   readBuffer,
   socketError,
   systemCode,
@@ -194,7 +196,11 @@ const skippable: ReadonlySet<string> = new Set(["EADDRINUSE", "EADDRNOTAVAIL", "
 
 function bind(target: net.ListenOptions | { fd: number }, name: string, options: ListenOptions): Promise<Listener> {
   const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
-  server.on("connection", (socket) => options.admit(socket));
+  const reserve = new DescriptorReserve((error) => options.error(socketError(error, name)));
+  server.on("connection", (socket) => {
+    if (admits(reserve, handleOf(socket))) options.admit(socket);
+    else socket.destroy();
+  });
   const backlog = options.backlog ?? 1000;
   server.listen({ ...target, backlog: backlog > 0 ? backlog : 30 });
   return new Promise((fulfil, reject) => {
@@ -202,11 +208,21 @@ function bind(target: net.ListenOptions | { fd: number }, name: string, options:
     server.once("error", failed);
     server.once("listening", () => {
       server.off("error", failed);
-      if (options.adopt !== undefined) takeHandles(server, options.adopt);
+      const { adopt } = options;
+      if (adopt !== undefined) {
+        takeHandles(server, (handle) => {
+          if (admits(reserve, handle)) adopt(handle);
+          else handle.close();
+        });
+      }
       server.on("error", (error) => options.error(socketError(error, name)));
       fulfil({ endpoint: boundEndpoint(server, name), close: () => close(server) });
     });
   });
+}
+
+function admits(reserve: DescriptorReserve, handle: { readonly fd?: number } | undefined): boolean {
+  return handle?.fd === undefined || reserve.admits(handle.fd);
 }
 
 function boundEndpoint(server: net.Server, name: string): Endpoint {

@@ -43,14 +43,26 @@ interface SocketWithHandle {
 }
 
 interface ListeningHandle {
-  onconnection?: (this: unknown, status: number, handle?: object) => void;
+  onconnection?: (this: unknown, status: number, handle?: ConnectionHandle) => void;
+}
+
+/** What Node has beneath a socket. */
+export interface ConnectionHandle {
+  readonly fd?: number;
+  close(): void;
+}
+
+/** Absent where a runtime has none. */
+export function handleOf(socket: net.Socket): ConnectionHandle | undefined {
+  const { _handle: handle } = socket as { _handle?: ConnectionHandle | null };
+  return handle ?? undefined;
 }
 
 /**
  * Gives `adopt` each connection that `server`, which listens, accepts, before Node has made a socket of it: so there is
  * one socket less to make. Where a runtime has no such hook, `connection` events go on coming.
  */
-export function takeHandles(server: net.Server, adopt: (handle: object) => void): void {
+export function takeHandles(server: net.Server, adopt: (handle: ConnectionHandle) => void): void {
   // Node does not say in its types that it has one.
   const listening = (server as SocketWithHandle)._handle as ListeningHandle | null | undefined;
   const makeSocket = listening?.onconnection;
