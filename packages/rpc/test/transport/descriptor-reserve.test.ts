@@ -18,7 +18,7 @@ it("eight descriptors are left to the work at hand", () => {
   expect(reserve.admits(55)).toBe(true);
 });
 
-it("it is told once in five seconds", () => {
+it("says so once in five seconds", () => {
   const told: ConnectionError[] = [];
   const reserve = new DescriptorReserve(
     (error) => told.push(error),
