@@ -12,9 +12,7 @@ export type PublisherName = "shared" | "emit" | "node:net";
 export type PublisherQuestion =
   | { readonly ask: "serve"; readonly place: Place }
   /** Publishes so many events, each as soon as the one before has been handed over, or so often. Gives microseconds of CPU. */
-  | { readonly ask: "publish"; readonly events: number; readonly every: number }
-  /** Microseconds of CPU so far. */
-  | { readonly ask: "cpu" };
+  | { readonly ask: "publish"; readonly events: number; readonly every: number };
 
 interface Publisher {
   readonly listen: (place: Place) => Promise<unknown>;

@@ -141,7 +141,7 @@ export class Client {
     return this.#streams.size;
   }
 
-  /** Bytes of memory that streams' data takes while it waits to be read. */
+  /** Bytes of memory that streams' data takes while it waits to be read, and events whose readers block. */
   get streamBytes(): number {
     return this.#streams.intake.queued;
   }

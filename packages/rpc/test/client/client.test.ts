@@ -214,7 +214,7 @@ describe("an aborted call", () => {
     await call;
     expect(await client.closed).toMatchObject({ reason: "protocol", message: expect.stringContaining("abandoned") });
     expect(await other).toMatchObject({ reason: "protocol" });
-  });
+  }, 60_000);
 });
 
 describe("what a server must not send closes the connection, says what came, and rejects every call", () => {
@@ -337,6 +337,55 @@ describe("events", () => {
       { value: { count: 2n }, done: false },
     ]);
     expect(await roomy.next()).toMatchObject({ value: { count: 1n } });
+  });
+
+  it("that nobody listens for are counted", async () => {
+    const { peer, client } = connected();
+    peer.send(tick(1n));
+    await peer.silence();
+    expect(client.unheardEvents).toBe(1);
+    const ticks = client.events(EchoTick);
+    peer.send(tick(2n));
+    await peer.silence();
+    expect(client.unheardEvents).toBe(1);
+    await ticks.return?.();
+  });
+
+  it("are told to listeners at once, with their size, until they have had enough", async () => {
+    const { peer, client } = connected();
+    const heard: unknown[] = [];
+    const off = client.listen(EchoTick, {
+      event: (payload, size) => heard.push(payload, size),
+      broken: (error) => heard.push(error),
+      ended: (error) => heard.push(error),
+    });
+    peer.send(
+      tick(1n),
+      frame({ program: Echo.number, version: 1, procedure: 4, type: MESSAGE, serial: 3, status: 0 }, hex("0000")),
+    );
+    await peer.silence();
+    expect(heard).toEqual([{ count: 1n }, 8, expect.any(XdrError)]);
+    off();
+    peer.send(tick(2n));
+    await peer.silence();
+    expect(heard).toHaveLength(3);
+  });
+
+  it("that wait for a reader who blocks stop the reading, and a call lets it go on", async () => {
+    const { peer, client, echo } = connected();
+    const ticks = client.events(EchoTick, { overflow: "block", limit: 4 });
+    for (let i = 1n; i <= 20n; i++) {
+      peer.send(tick(i));
+      await nextTurn();
+    }
+    expect(client.streamBytes).toBe(1_048_576);
+    const call = echo.watch();
+    peer.send(replyTo(await peer.next()));
+    await call;
+    const counts: bigint[] = [];
+    for await (const { count } of ticks) if (counts.push(count) === 20) break;
+    expect(counts).toEqual(Array.from({ length: 20 }, (_, i) => BigInt(i + 1)));
+    expect(client.streamBytes).toBe(0);
   });
 
   it("end with the signal's reason, at once when it has aborted before", async () => {

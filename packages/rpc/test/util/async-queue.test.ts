@@ -127,3 +127,120 @@ describe("a reader that leaves", () => {
     expect(await reader).toEqual(end);
   });
 });
+
+describe("a queue that tells what it has lost", () => {
+  const lossy = (limit: number, bytes?: number) =>
+    new AsyncQueue<string>({
+      limit,
+      ...(bytes !== undefined && { bytes }),
+      overflow: "dropOldest",
+      lagged: (lost) => `lost ${lost}`,
+      onEnd() {},
+    });
+
+  it("says so once, in the place of what is gone", async () => {
+    const queue = lossy(2);
+    for (const value of ["a", "b", "c", "d"]) queue.push(value);
+    expect(await queue.next()).toEqual(item("lost 2"));
+    expect(await queue.next()).toEqual(item("c"));
+    for (const value of ["e", "f"]) queue.push(value);
+    expect([await queue.next(), await queue.next(), await queue.next()]).toEqual([
+      item("lost 1"),
+      item("e"),
+      item("f"),
+    ]);
+    expect(queue.dropped).toBe(3);
+  });
+
+  it("says so before its end, too, unless the reader has left", async () => {
+    const queue = lossy(1);
+    for (const value of ["a", "b"]) queue.push(value);
+    queue.end();
+    expect([await queue.next(), await queue.next(), await queue.next()]).toEqual([item("lost 1"), item("b"), end]);
+    const left = lossy(1);
+    for (const value of ["a", "b"]) left.push(value);
+    await left.return();
+    expect(await left.next()).toEqual(end);
+  });
+
+  it("counts bytes as well, and keeps one item however large", async () => {
+    const queue = lossy(10, 100);
+    queue.push("a", 60);
+    queue.push("b", 40);
+    queue.push("c", 1);
+    expect([await queue.next(), await queue.next(), await queue.next()]).toEqual([
+      item("lost 1"),
+      item("b"),
+      item("c"),
+    ]);
+    queue.push("d", 1000);
+    expect(await queue.next()).toEqual(item("d"));
+  });
+});
+
+describe("a queue that ends when it is too full", () => {
+  it("counts bytes as well", async () => {
+    const queue = new AsyncQueue<string>({ limit: 10, bytes: 100, overflow: "error", onEnd() {} });
+    queue.push("a", 100);
+    queue.push("b", 1);
+    expect(await queue.next()).toEqual(item("a"));
+    await expect(queue.next()).rejects.toThrow("the reader is 1 items behind");
+  });
+});
+
+describe("a queue that blocks", () => {
+  function weighed(limit: number) {
+    const weights = { now: 0 };
+    const queue = new AsyncQueue<number>({ limit, overflow: "block", onEnd() {} });
+    queue.carry((change) => {
+      weights.now += change;
+    });
+    return { queue, weights };
+  }
+
+  it("weighs a mebibyte at its limit, whatever the limit, and nothing when it is empty", async () => {
+    for (const limit of [1, 64, 1024]) {
+      const { queue, weights } = weighed(limit);
+      for (let i = 0; i < limit; i++) queue.push(i, 10);
+      expect(weights.now).toBe(1_048_576);
+      for (let i = 0; i < limit; i++) await queue.next();
+      expect(weights.now).toBe(0);
+    }
+  });
+
+  it("weighs what large items really take", () => {
+    const { queue, weights } = weighed(1024);
+    queue.push(1, 50_000);
+    expect(weights.now).toBe(50_256);
+  });
+
+  it("weighs nothing for a reader who waits, and after the end", async () => {
+    const { queue, weights } = weighed(1);
+    const reader = queue.next();
+    queue.push(1, 10);
+    expect(weights.now).toBe(0);
+    expect(await reader).toEqual(item(1));
+    queue.push(2, 10);
+    queue.end();
+    expect(weights.now).toBe(0);
+    expect([await queue.next(), await queue.next()]).toEqual([item(2), end]);
+    expect(weights.now).toBe(0);
+  });
+
+  it("is carried by another from then on, with all that waits", () => {
+    const { queue, weights } = weighed(1);
+    queue.push(1, 10);
+    let other = 0;
+    queue.carry((change) => {
+      other += change;
+    });
+    expect([weights.now, other]).toEqual([0, 1_048_576]);
+  });
+
+  it("throws nothing away", async () => {
+    const { queue } = weighed(1);
+    for (let i = 0; i < 100; i++) queue.push(i);
+    for (let i = 0; i < 100; i++) expect(await queue.next()).toEqual(item(i));
+    expect(queue.dropped).toBe(0);
+  });
+});
