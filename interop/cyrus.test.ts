@@ -1,11 +1,12 @@
 import { join } from "node:path";
 import { Remote } from "@virnet/libvirt/remote";
 import { cyrusClient, cyrusServer } from "@virnet/native/cyrus";
-import { type Address, type Client, type ClientAuth, connect, RpcError } from "virnet";
+import { type Address, type Client, type ClientAuth, ConnectionError, connect, RpcError } from "virnet";
 import { type SaslServerProvider, saslServer, scramKeys } from "virnet/sasl";
 import { pkiFiles } from "virnet/tls";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type SaslConfig, saslConfig } from "../packages/native/test/helpers/sasl-config.ts";
+import { damagingProxy } from "./helpers/damaging-proxy.ts";
 import { describeWithPeers } from "./helpers/peers.ts";
 import { remoteAuth } from "./helpers/remote-auth.ts";
 import { type Settings, testbed, testbedDirectory } from "./helpers/testbed.ts";
@@ -182,6 +183,45 @@ describeWithPeers(["libvirtd", "virsh", "saslpasswd2", "krb5kdc", "certtool"], "
       const args = { nativeFormat: "", nativeConfig: long, flags: 0 };
       const all = await Promise.all([1, 2, 3].map(() => remote.connectDomainXmlFromNative(args)));
       expect(all.every(({ domainXml }) => domainXml === long)).toBe(true);
+    });
+  });
+
+  describe("somebody in between", () => {
+    const flipBit = (chunk: Uint8Array): void => {
+      chunk[chunk.length - 1] = (chunk.at(-1) ?? 0) ^ 1;
+    };
+    const changes = [
+      ["flips a bit", flipBit],
+      ["announces two gigabytes", (chunk: Uint8Array): void => chunk.set([0x7f, 0xff, 0xff, 0xff])],
+      ["announces one byte", (chunk: Uint8Array): void => chunk.set([0, 0, 0, 1])],
+    ] as const;
+    let server: WhoServer;
+    let tcp: number;
+    beforeAll(async () => {
+      server = whoServer();
+      tcp = await server.listenTcp(saslServer({ providers: [await cyrusServer({ mechanisms: withLayer })] }));
+    });
+    afterAll(() => server[Symbol.asyncDispose]());
+
+    describe.each(withLayer)("of %s", (mechanism) => {
+      it.each(changes)("%s of what the server says: our client hangs up and says why", async (_, change) => {
+        await using proxy = await damagingProxy(tcp);
+        const client = await open({ host: "localhost", port: proxy.port }, { ...alice, providers, mechanism });
+        proxy.damage("down", change);
+        await expect(client.program(Remote).connectGetHostname()).rejects.toThrow("does not pass the security layer");
+      });
+
+      it.each(changes)(
+        "%s of what the client says: our server hangs up, and nobody else notices",
+        async (_, change) => {
+          await using proxy = await damagingProxy(tcp);
+          const client = await open({ host: "localhost", port: proxy.port }, { ...alice, providers, mechanism });
+          await using other = await open({ host: "localhost", port: tcp }, { ...alice, providers, mechanism });
+          proxy.damage("up", change);
+          await expect(client.program(Remote).connectGetHostname()).rejects.toThrow(ConnectionError);
+          expect((await other.program(Remote).connectGetHostname()).hostname).toContain(mechanism);
+        },
+      );
     });
   });
 
