@@ -13,7 +13,7 @@ const options = benchOptions();
 const folder = await mkdtemp(join(tmpdir(), "bench-"));
 try {
   const bulk = await measureBulk(folder, options.quick ? GIB / 2 : 2 * GIB, options.quick ? 3 : 5);
-  const slow = await measureSlowReaders(folder, options.quick ? 5 : 60);
+  const slow = await measureSlowReaders(folder, options.long ? 1030 : options.quick ? 5 : 60);
   const plan = options.quick
     ? { dense: GIB / 4, sparse: 10 * GIB, rounds: 3 }
     : { dense: GIB, sparse: 10 * GIB, rounds: 5 };

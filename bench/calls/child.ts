@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-/** The longest that anything asked of a child may take. */
+/** The longest that anything asked of a child may take, unless told. */
 const PATIENCE_MS = 60_000;
 
 export interface ChildOptions {
@@ -29,9 +29,9 @@ export class Child implements AsyncDisposable {
   }
 
   /** The answer, which is what `answer` of the child's file gives for this question. */
-  async ask<Answer>(question: object): Promise<Answer> {
+  async ask<Answer>(question: object, patience: number = PATIENCE_MS): Promise<Answer> {
     const asked = new AbortController();
-    const signal = AbortSignal.any([asked.signal, AbortSignal.timeout(PATIENCE_MS)]);
+    const signal = AbortSignal.any([asked.signal, AbortSignal.timeout(patience)]);
     const answer: Promise<unknown[]> = once(this.#process, "message", { signal });
     const gone = once(this.#process, "exit", { signal }).then(() => Promise.reject(new Error("a child has died")));
     this.#process.send(question);

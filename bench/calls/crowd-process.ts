@@ -7,8 +7,8 @@ import { callFrames } from "./frames.ts";
 
 export interface CrowdQuestion {
   readonly connections: number;
-  /** Whether each makes one call before it falls silent. */
-  readonly call: boolean;
+  /** How many calls each makes, one after another, before it falls silent. */
+  readonly calls: number;
 }
 
 const AT_ONCE = 50;
@@ -20,18 +20,19 @@ const sockets: net.Socket[] = [];
 answerQuestions(async (question: CrowdQuestion) => {
   const wanted = sockets.length + question.connections;
   for (let missing = question.connections; missing > 0; missing = wanted - sockets.length) {
-    const some = Array.from({ length: Math.min(AT_ONCE, missing) }, () => connected(question.call));
+    const some = Array.from({ length: Math.min(AT_ONCE, missing) }, () => connected(question.calls));
     sockets.push(...(await Promise.all(some)));
   }
   return sockets.length;
 });
 
-function connected(calling: boolean): Promise<net.Socket> {
+function connected(calls: number): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
-    const socket = net.connect(place, () => {
-      if (calling) socket.once("data", () => resolve(socket)).write(call);
-      else resolve(socket);
-    });
-    socket.once("error", reject);
+    let left = calls;
+    const next = (): void => {
+      if (left-- > 0) socket.write(call);
+      else resolve(socket.off("data", next));
+    };
+    const socket = net.connect(place, next).on("data", next).once("error", reject);
   });
 }

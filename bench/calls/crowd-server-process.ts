@@ -10,7 +10,7 @@ export type CrowdServerQuestion =
   | { readonly ask: "serve"; readonly place: Place }
   /** Tells the bytes resident: as they are, or after garbage collection. */
   | { readonly ask: "rss"; readonly collect: boolean }
-  /** Lets connections pile up for so long, then tells in how many milliseconds it took that many. */
+  /** Lets connections pile up for so long, then tells in how many milliseconds of CPU time it took that many. */
   | { readonly ask: "pile"; readonly milliseconds: number; readonly connections: number };
 
 const accepted = { count: 0 };
@@ -52,12 +52,14 @@ async function pile(milliseconds: number, connections: number): Promise<number> 
   await turn(); // the parent hears of the question before this thread stands still
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
   const began = performance.now();
+  const spent = process.cpuUsage();
   while (accepted.count - before < connections) {
     await turn();
     if (performance.now() - began > 10_000) throw new Error(`only ${accepted.count - before} have come`);
   }
   await turn(); // what accepting has put off
-  return performance.now() - began;
+  const { user, system } = process.cpuUsage(spent);
+  return (user + system) / 1000;
 }
 
 function turn(): Promise<void> {

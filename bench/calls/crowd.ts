@@ -14,38 +14,45 @@ const WARM = 300;
 const PILE = 2000;
 
 /**
- * Bytes that the server's resident memory grows by per connection that makes one call and falls silent: as an operator
- * sees it, from the server's start on, or what is live of it, after garbage collections.
+ * Bytes that the resident memory of a new server grows by per connection that makes one call and falls silent: from the
+ * server's start up to each of `counts`, and from one of them to the next.
  */
 export async function idleBytes(
   name: CrowdServerName,
   place: Place,
-  connections: number,
-  collect: boolean,
-): Promise<number> {
+  counts: readonly number[],
+): Promise<{ fromStart: number[]; further: number[] }> {
   await using server = await startServer(name, place);
   await using crowd = startCrowd(place);
-  const before = await ask<number>(server, { ask: "rss", collect });
-  await connect(crowd, connections, true);
-  const after = await ask<number>(server, { ask: "rss", collect });
-  return (after - before) / connections;
+  const resident = (): Promise<number> => ask<number>(server, { ask: "rss", collect: false });
+  const start = await resident();
+  const seen: { count: number; bytes: number }[] = [{ count: 0, bytes: start }];
+  for (const count of counts) {
+    await connect(crowd, count - (seen.at(-1)?.count ?? 0), 1);
+    seen.push({ count, bytes: await resident() });
+  }
+  const steps = seen.slice(1).map((at, i) => ({ at, before: seen[i] ?? at }));
+  return {
+    fromStart: steps.map(({ at }) => (at.bytes - start) / at.count),
+    further: steps.slice(1).map(({ at, before }) => (at.bytes - before.bytes) / (at.count - before.count)),
+  };
 }
 
 /**
- * Connections accepted per second, of those that piled up while the server was busy with something else: so the speed of
- * those who connect does not count.
+ * Connections accepted per second of CPU time, of those that piled up while the server was busy with something else: so
+ * neither the speed of those who connect counts, nor what else the machine does.
  */
 export async function acceptRate(name: CrowdServerName, place: Place): Promise<number> {
   await using server = await startServer(name, place);
   await using crowd = startCrowd(place);
-  await connect(crowd, WARM, false);
+  await connect(crowd, WARM, 0);
   await pileUp(server, crowd); // the first time is another warm-up
   return (PILE * 1000) / (await pileUp(server, crowd));
 }
 
 async function pileUp(server: Child, crowd: Child): Promise<number> {
   const took = ask<number>(server, { ask: "pile", milliseconds: 700, connections: PILE });
-  await connect(crowd, PILE, false);
+  await connect(crowd, PILE, 0);
   return took;
 }
 
@@ -63,7 +70,7 @@ function ask<Answer>(server: Child, question: CrowdServerQuestion): Promise<Answ
   return server.ask<Answer>(question);
 }
 
-function connect(crowd: Child, connections: number, call: boolean): Promise<number> {
-  const question: CrowdQuestion = { connections, call };
+function connect(crowd: Child, connections: number, calls: number): Promise<number> {
+  const question: CrowdQuestion = { connections, calls };
   return crowd.ask<number>(question);
 }

@@ -19,15 +19,27 @@ export interface CrowdPlan {
 
 /** Memory of connections that say nothing, and the speed at which connections are accepted. */
 export async function measureCrowds({ rounds, connections }: CrowdPlan, places: Places): Promise<Comparison[]> {
-  const all: Comparison[] = [];
-  for (const count of connections) {
-    for (const collect of [false, true]) {
-      const what = `RSS per idle connection, of ${count}${collect ? ", live" : ""}`;
-      all.push(await compareServers(what, "bytes", rounds, (name) => idleBytes(name, places.next(), count, collect)));
-    }
-  }
+  const all = await compareMemory(rounds, connections, places);
   all.push(await compareServers("accepted", "per second", rounds, (name) => acceptRate(name, places.next())));
   return all;
+}
+
+async function compareMemory(rounds: number, counts: readonly number[], places: Places): Promise<Comparison[]> {
+  const whats = [
+    ...counts.map((count) => `RSS per idle connection, of ${count}`),
+    ...counts.slice(1).map((count, i) => `RSS per idle connection, from ${counts[i]} to ${count}`),
+  ];
+  const seen = { "node:net": [] as number[][], virnet: [] as number[][] };
+  for (let round = 0; round < rounds; round++) {
+    for (const name of crowdServerNames) {
+      const { fromStart, further } = await idleBytes(name, places.next(), counts);
+      seen[name].push([...fromStart, ...further]);
+    }
+  }
+  return whats.map((what, i) => {
+    const of = (name: keyof typeof seen): number[] => seen[name].map((values) => values[i] ?? Number.NaN);
+    return comparison(what, "bytes", of("node:net"), of("virnet"));
+  });
 }
 
 async function compareServers(
@@ -40,6 +52,9 @@ async function compareServers(
   for (let round = 0; round < rounds; round++) {
     for (const name of crowdServerNames) values[name].push(await measure(name));
   }
-  const bare = values["node:net"];
-  return { what, unit, bare: median(bare), virnet: median(values.virnet), ratio: medianRatio(values.virnet, bare) };
+  return comparison(what, unit, values["node:net"], values.virnet);
+}
+
+function comparison(what: string, unit: string, bare: readonly number[], virnet: readonly number[]): Comparison {
+  return { what, unit, bare: median(bare), virnet: median(virnet), ratio: medianRatio(virnet, bare) };
 }

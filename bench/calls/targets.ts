@@ -45,11 +45,13 @@ const targets: readonly Target[] = [
     wanted: { atMost: 0.1 },
     ratio: ({ libvirt }) => 1 / bestOfC(libvirt.clients.filter(({ server }) => server === "virnet")),
   },
-  {
-    what: "RSS per idle connection, of 1000, against node:net",
-    wanted: { atMost: 1.4 },
-    ratio: ({ crowds }) => crowds.find(({ what }) => what.endsWith("of 1000"))?.ratio ?? Number.NaN,
-  },
+  ...["of 1000", "of 10000", "from 1000 to 10000"].map(
+    (which): Target => ({
+      what: `RSS per idle connection, ${which}, against node:net`,
+      wanted: { atMost: 1.4 },
+      ratio: ({ crowds }) => crowds.find(({ what }) => what.endsWith(which))?.ratio ?? Number.NaN,
+    }),
+  ),
   {
     what: "connections accepted, against node:net",
     wanted: { atLeast: 0.7 },

@@ -21,17 +21,33 @@ export interface SlowReaderResult {
   readonly serverGrowth: number;
 }
 
+/** What a client measures of itself, and of the server by its process id. */
+export interface SlowReaderTask {
+  readonly place: Place;
+  readonly direction: Direction;
+  readonly seconds: number;
+  readonly serverPid: number;
+}
+
+type Measured = Omit<SlowReaderResult, "over" | "direction">;
+
 const CALL_MS = 20;
+const ALONE_SECONDS = 2;
 const SETTLE_MS = 1000;
 const MIB = 1_048_576;
 
-/** The client is this process. */
+/** Both carriers and directions at once, each with two processes of its own, for they have little to do. */
 export async function measureSlowReaders(folder: string, seconds: number): Promise<SlowReaderResult[]> {
-  const results: SlowReaderResult[] = [];
-  for (const over of ["UNIX", "TCP"] as const) {
-    for (const direction of ["up", "down"] as const) results.push(await measure(over, direction, folder, seconds));
-  }
-  return results;
+  const ways = (["UNIX", "TCP"] as const).flatMap((over) =>
+    (["up", "down"] as const).map((direction) => ({ over, direction })),
+  );
+  return Promise.all(
+    ways.map(async ({ over, direction }) => ({
+      over,
+      direction,
+      ...(await measure(over, direction, folder, seconds)),
+    })),
+  );
 }
 
 async function measure(
@@ -39,17 +55,24 @@ async function measure(
   direction: Direction,
   folder: string,
   seconds: number,
-): Promise<SlowReaderResult> {
+): Promise<Measured> {
   await using server = Child.start("../streams/peer-process.js", ["virnet"]);
+  await using client = Child.start("../streams/peer-process.js", ["virnet"]);
   const wanted: Place = over === "TCP" ? { host: "127.0.0.1", port: 0 } : { path: join(folder, `slow-${direction}`) };
   const place = await server.ask<Place>({ ask: "serve", place: wanted } satisfies PeerQuestion);
-  const pid = await server.ask<number>({ ask: "pid" } satisfies PeerQuestion);
+  const serverPid = await server.ask<number>({ ask: "pid" } satisfies PeerQuestion);
+  const task = { place, direction, seconds, serverPid };
+  return await client.ask<Measured>({ ask: "slow", task } satisfies PeerQuestion, (seconds + 60) * 1000);
+}
+
+/** In the client's process. */
+export async function readSlowly({ place, direction, seconds, serverPid }: SlowReaderTask): Promise<Measured> {
   await using client = await connect(place);
   const bulk = client.program(Bulk);
   const call = (): Promise<void> => bulk.nothing();
   for (let i = 0; i < 2000; i++) await call();
-  const alone = await timeCalls(call, 1, () => {});
-  const before = await memory(pid);
+  const alone = await timeCalls(call, ALONE_SECONDS, () => {});
+  const before = await memory(serverPid);
   const abort = new AbortController();
   const { signal } = abort;
   const work = direction === "down" ? read(bulk, signal) : write(bulk, signal);
@@ -57,15 +80,13 @@ async function measure(
   await sleep(SETTLE_MS);
   const most = { client: 0, server: 0 };
   const times = await timeCalls(call, seconds, async () => {
-    const now = await memory(pid);
+    const now = await memory(serverPid);
     most.client = Math.max(most.client, now.client - before.client);
     most.server = Math.max(most.server, now.server - before.server);
   });
   abort.abort();
   await ended;
   return {
-    over,
-    direction,
     median: at(times, 0.5),
     worst: at(times, 0.99),
     alone: at(alone, 0.5),
