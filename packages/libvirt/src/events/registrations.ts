@@ -195,11 +195,12 @@ class Registration {
 
   join(sink: EventSink): Promise<void> {
     this.sinks.add(sink);
-    return this.#settle();
+    const isSettled = this.#registered && this.#work === undefined;
+    return isSettled ? Promise.resolve() : this.#settle();
   }
 
   leave(sink: EventSink): Promise<void> {
-    if (!this.sinks.delete(sink)) return Promise.resolve();
+    if (!this.sinks.delete(sink) || this.sinks.size > 0) return Promise.resolve();
     return this.#settle().catch(ignore);
   }
 

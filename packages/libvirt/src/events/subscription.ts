@@ -147,7 +147,7 @@ export class Subscription implements Events, EventSink {
   async return(): Promise<IteratorResult<EventItem<EventKind>, undefined>> {
     const result = await this.#queue.return();
     this.#settleReady.resolve();
-    await Promise.race([this.#left, timeout(LEAVE_MS)]);
+    await inTime(this.#left);
     return result;
   }
 
@@ -170,9 +170,13 @@ export class Subscription implements Events, EventSink {
   }
 }
 
-function timeout(ms: number): Promise<void> {
+function inTime(left: Promise<void>): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
+    const impatience = setTimeout(resolve, LEAVE_MS).unref();
+    void left.finally(() => {
+      clearTimeout(impatience);
+      resolve();
+    });
   });
 }
 

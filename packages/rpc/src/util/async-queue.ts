@@ -1,4 +1,5 @@
 import { type Deferred, deferred } from "./deferred.ts";
+import { Fifo } from "./fifo.ts";
 import { nothing } from "./nothing.ts";
 
 /** What the queue does with an item it has no room for; with `block` whoever fills it is to stop, see `carry`. */
@@ -27,8 +28,8 @@ const BLOCK_BYTES = 1_048_576;
  */
 export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
   readonly #options: AsyncQueueOptions<T>;
-  readonly #items: T[] = [];
-  readonly #sizes: number[] = [];
+  readonly #items = new Fifo<T>();
+  readonly #sizes = new Fifo<number>();
   readonly #readers: Deferred<IteratorResult<T, undefined>>[] = [];
   #bytes = 0;
   #weight = 0;
@@ -51,7 +52,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
 
   /** Items that wait for the reader. */
   get size(): number {
-    return this.#items.length;
+    return this.#items.size;
   }
 
   /** Takes an item that came in `size` bytes. */
@@ -92,15 +93,15 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
   next(): Promise<IteratorResult<T, undefined>> {
     const reader = deferred<IteratorResult<T, undefined>>();
     if (this.#lost > 0) reader.resolve({ value: this.#takeLagged(), done: false });
-    else if (this.#items.length > 0) reader.resolve({ value: this.#take(), done: false });
+    else if (this.#items.size > 0) reader.resolve({ value: this.#take(), done: false });
     else if (this.#ended) this.#finish(reader);
     else this.#readers.push(reader);
     return reader.promise;
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
-    this.#items.length = 0;
-    this.#sizes.length = 0;
+    this.#items.clear();
+    this.#sizes.clear();
     this.#lost = 0;
     this.end();
     this.#error = undefined;
@@ -132,7 +133,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
 
   #isOver(): boolean {
     const { limit, bytes = Number.POSITIVE_INFINITY } = this.#options;
-    return this.#items.length > limit || (this.#bytes > bytes && this.#items.length > 1);
+    return this.size > limit || (this.#bytes > bytes && this.size > 1);
   }
 
   #overflow(): void {
@@ -142,7 +143,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
     }
     this.#items.pop();
     this.#sizes.pop();
-    this.end(new RangeError(`the reader is ${this.#items.length} items behind`));
+    this.end(new RangeError(`the reader is ${this.size} items behind`));
   }
 
   #drop(): void {
