@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { medianRatio } from "./calls/stats.ts";
 import { benchOptions } from "./options.ts";
 import { type BulkResult, measureBulk } from "./streams/bulk.ts";
 import { measureSlowReaders, type SlowReaderResult } from "./streams/slow-reader.ts";
@@ -39,31 +40,39 @@ function verdicts(bulk: readonly BulkResult[], volumes: readonly VolumeResult[])
   const judge = (what: string, ratio: number, wanted: number): void => {
     found.push({ what, ratio, wanted, reached: wanted > 0 ? ratio >= wanted : ratio <= -wanted });
   };
-  const rate = (what: string, over: string, direction: string): number =>
-    bulk.find((one) => one.what === what && one.over === over && one.direction === direction)?.rate ?? Number.NaN;
-  const time = (client: string, server: string, what: string): number =>
-    volumes.find((one) => one.client === client && one.server === server && one.what === what)?.milliseconds ??
-    Number.NaN;
-  const virshRate = volumes.find((one) => one.client === "virsh" && one.server === "libvirtd" && one.what === "upload");
+  const of = (what: string, over: string, direction: string): BulkResult | undefined =>
+    bulk.find((one) => one.what === what && one.over === over && one.direction === direction);
+  const toRaw = (...which: Parameters<typeof of>): number => of(...which)?.toRaw ?? Number.NaN;
+  const volume = (client: string, server: string, what: string): VolumeResult | undefined =>
+    volumes.find((one) => one.client === client && one.server === server && one.what === what);
+  const times = (...which: Parameters<typeof volume>): readonly number[] => volume(...which)?.times ?? [];
   for (const over of ["UNIX", "TCP"]) {
     for (const direction of ["up", "down"]) {
-      judge(
-        `ours to raw node, ${over} ${direction}`,
-        rate("virnet", over, direction) / rate("raw", over, direction),
-        0.8,
-      );
+      judge(`ours to raw node, ${over} ${direction}`, toRaw("virnet", over, direction), 0.8);
     }
-    judge(`ours to gRPC, ${over} down`, rate("virnet", over, "down") / rate("grpc", over, "down"), 10);
+    const grpc = toRaw("grpc", over, "down");
+    judge(`ours to gRPC, ${over} down (raw node: ${(1 / grpc).toFixed(2)})`, toRaw("virnet", over, "down") / grpc, 10);
   }
-  judge("ours to virsh with libvirtd, UNIX up", rate("virnet", "UNIX", "up") / (virshRate?.rate ?? Number.NaN), 5);
+  for (const [what, direction] of [
+    ["upload", "up"],
+    ["download", "down"],
+  ] as const) {
+    const virsh = volume("virsh", "libvirtd", what)?.rate ?? Number.NaN;
+    judge(`ours to virsh with libvirtd, UNIX ${direction}`, (of("virnet", "UNIX", direction)?.rate ?? 0) / virsh, 5);
+  }
   for (const what of ["upload", "download"]) {
-    const yardstick = time("virsh", "libvirtd", what);
-    judge(`our client to virsh, with libvirtd, ${what}`, yardstick / time("virnet", "libvirtd", what), 1.2);
-    judge(`virsh with testd to virsh with libvirtd, ${what}`, yardstick / time("virsh", "testd", what), 1);
+    const yardstick = times("virsh", "libvirtd", what);
+    judge(
+      `our client to virsh, with libvirtd, ${what}`,
+      medianRatio(yardstick, times("virnet", "libvirtd", what)),
+      1.2,
+    );
+    judge(`virsh with testd to virsh with libvirtd, ${what}`, medianRatio(yardstick, times("virsh", "testd", what)), 1);
   }
   for (const server of ["libvirtd", "testd"]) {
-    const alone = time("virnet", server, "its data alone");
-    judge(`10 GiB with 1 % data to its data, ${server} (time)`, time("virnet", server, "sparse upload") / alone, -1.5);
+    const [alone, sparse] = [volume("virnet", server, "its data alone"), volume("virnet", server, "sparse upload")];
+    const ratio = (sparse?.milliseconds ?? Number.NaN) / (alone?.milliseconds ?? Number.NaN);
+    judge(`10 GiB with 1 % data to its data, ${server} (time)`, ratio, -1.5);
   }
   return found;
 }

@@ -2,18 +2,21 @@ import { execFile } from "node:child_process";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Libvirt } from "@virnet/libvirt";
+import { Libvirt, type Volume } from "@virnet/libvirt";
 import { isInstalled } from "../calls/installed.ts";
+import { median } from "../calls/stats.ts";
 
 /** How fast a client moved a volume to or from a server. */
 export interface VolumeResult {
   readonly client: "virsh" | "virnet";
   readonly server: "libvirtd" | "testd";
-  readonly what: "upload" | "download" | "sparse upload" | "sparse download" | "its data alone";
+  readonly what: "upload" | "download" | "download to nowhere" | "sparse upload" | "sparse download" | "its data alone";
   /** Milliseconds: the median of the rounds. */
   readonly milliseconds: number;
   /** Megabytes (10^6) of data per second. */
   readonly rate: number;
+  /** Of each round, in milliseconds. */
+  readonly times: readonly number[];
 }
 
 export interface VolumePlan {
@@ -55,59 +58,105 @@ export async function measureVolumes(plan: VolumePlan, testdBin: string, testbed
 }
 
 async function measureAll(bed: Bed): Promise<VolumeResult[]> {
-  const results: VolumeResult[] = [];
-  const onePercent = Math.floor(bed.plan.sparse / 100 / MIB) * MIB;
-  const dense = await makeFile(join(bed.folder, "dense"), bed.plan.dense, bed.plan.dense);
-  const holey = await makeFile(join(bed.folder, "holey"), bed.plan.sparse, onePercent);
-  const data = await makeFile(join(bed.folder, "data"), onePercent, onePercent);
+  const { plan, folder } = bed;
+  const onePercent = Math.floor(plan.sparse / 100 / MIB) * MIB;
+  const dense = await makeFile(join(folder, "dense"), plan.dense, plan.dense);
+  const holey = await makeFile(join(folder, "holey"), plan.sparse, onePercent);
+  const data = await makeFile(join(folder, "data"), onePercent, onePercent);
+  const target = join(folder, "back");
+  await using open = new Opened();
+  const runs: Run[] = [];
   for (const [server, uri, poolName] of bed.uris) {
     // Held open throughout, for the stand-in forgets everything once nobody is connected.
-    await using hypervisor = await Libvirt.open(uri);
-    const pool = await hypervisor.pool(poolName);
-    const target = join(bed.folder, "back");
-    const volumeOf = async (size: number) => {
-      const xml = `<volume><name>v</name><capacity>${size}</capacity><allocation>0</allocation></volume>`;
-      return pool.createVolume(xml);
+    const pool = await (await open.hypervisor(uri)).pool(poolName);
+    const volumeOf = (name: string, size: number): Promise<Volume> =>
+      pool.createVolume(`<volume><name>${name}</name><capacity>${size}</capacity><allocation>0</allocation></volume>`);
+    const [volume, alone, sparse] = [
+      await volumeOf("dense", plan.dense),
+      await volumeOf("alone", onePercent),
+      await volumeOf("sparse", plan.sparse),
+    ];
+    const add = (what: VolumeResult["what"], bytes: number, byClient: Run["clients"]): void => {
+      runs.push({ server, what, bytes, clients: byClient });
     };
-    const volume = await volumeOf(bed.plan.dense);
-    const note = async (
-      client: VolumeResult["client"],
-      what: VolumeResult["what"],
-      bytes: number,
-      run: () => Promise<unknown>,
-    ): Promise<void> => {
-      const milliseconds = await median(bed.plan.rounds, run);
-      results.push({ client, server, what, milliseconds, rate: bytes / 1e3 / milliseconds });
-    };
-    const virsh = (verb: string, file: string, flags: string): Promise<unknown> =>
-      execute("virsh", ["-c", uri, `vol-${verb} v ${file} --pool ${poolName} ${flags}`], { timeout: 120_000 });
-    await note("virsh", "upload", bed.plan.dense, () => virsh("upload", dense, ""));
-    await note("virnet", "upload", bed.plan.dense, () => volume.upload(dense));
-    await note("virsh", "download", bed.plan.dense, () => virsh("download", target, ""));
-    await note("virnet", "download", bed.plan.dense, () => volume.download(target));
-    await volume.delete();
-    const alone = await volumeOf(onePercent);
-    await note("virnet", "its data alone", onePercent, () => alone.upload(data));
-    await alone.delete();
-    const sparse = await volumeOf(bed.plan.sparse);
-    await note("virsh", "sparse upload", onePercent, () => virsh("upload", holey, "--sparse"));
-    await note("virnet", "sparse upload", onePercent, () => sparse.upload(holey, { sparse: true }));
-    await note("virsh", "sparse download", onePercent, () => virsh("download", target, "--sparse"));
-    await note("virnet", "sparse download", onePercent, () => sparse.download(target, { sparse: true }));
-    await sparse.delete();
+    const virsh = (verb: string, name: string, file: string, flags = ""): Promise<unknown> =>
+      execute("virsh", ["-c", uri, `vol-${verb} ${name} ${file} --pool ${poolName} ${flags}`], { timeout: 120_000 });
+    add("upload", plan.dense, {
+      virsh: () => virsh("upload", "dense", dense),
+      virnet: () => volume.upload(dense),
+    });
+    add("download", plan.dense, {
+      virsh: () => virsh("download", "dense", target),
+      virnet: () => volume.download(target),
+    });
+    add("download to nowhere", plan.dense, {
+      virsh: () => virsh("download", "dense", "/dev/null"),
+      virnet: async () => (await volume.openDownload()).drain(nothing),
+    });
+    add("its data alone", onePercent, { virnet: () => alone.upload(data) });
+    add("sparse upload", onePercent, {
+      virsh: () => virsh("upload", "sparse", holey, "--sparse"),
+      virnet: () => sparse.upload(holey, { sparse: true }),
+    });
+    add("sparse download", onePercent, {
+      virsh: () => virsh("download", "sparse", target, "--sparse"),
+      virnet: () => sparse.download(target, { sparse: true }),
+    });
+  }
+  return await race(runs, plan.rounds);
+}
+
+/** What clients do with one volume of a server. */
+interface Run {
+  readonly server: VolumeResult["server"];
+  readonly what: VolumeResult["what"];
+  readonly bytes: number;
+  readonly clients: { readonly [client in VolumeResult["client"]]?: () => Promise<unknown> };
+}
+
+/** Servers and clients take turns, so that what else the machine does hits all; the first round is not counted. */
+async function race(runs: readonly Run[], rounds: number): Promise<VolumeResult[]> {
+  const results: VolumeResult[] = [];
+  for (const what of new Set(runs.map((run) => run.what))) {
+    const racers = runs
+      .filter((run) => run.what === what)
+      .flatMap(({ clients, ...run }) =>
+        (["virsh", "virnet"] as const).flatMap((client) => {
+          const work = clients[client];
+          return work === undefined ? [] : [{ ...run, client, work, times: [] as number[] }];
+        }),
+      );
+    for (let round = 0; round <= rounds; round++) {
+      for (const { work, times } of racers) {
+        const begun = performance.now();
+        await work();
+        if (round > 0) times.push(performance.now() - begun);
+      }
+    }
+    for (const { client, server, bytes, times } of racers) {
+      const milliseconds = median(times);
+      results.push({ client, server, what, milliseconds, rate: bytes / 1e3 / milliseconds, times });
+    }
   }
   return results;
 }
 
-async function median(rounds: number, run: () => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
-  for (let i = 0; i < rounds; i++) {
-    const begun = performance.now();
-    await run();
-    times.push(performance.now() - begun);
+/** Connections that are closed at the end. */
+class Opened implements AsyncDisposable {
+  readonly #all: Libvirt[] = [];
+
+  async hypervisor(uri: string): Promise<Libvirt> {
+    const opened = await Libvirt.open(uri);
+    this.#all.push(opened);
+    return opened;
   }
-  return times.toSorted((a, b) => a - b)[rounds >> 1] ?? Number.NaN;
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#all.map((opened) => opened.close()));
+  }
 }
+
+function nothing(): void {}
 
 /** A file of `size` bytes with `data` bytes of data in it, in pieces of a mebibyte evenly apart. */
 async function makeFile(path: string, size: number, data: number): Promise<string> {
