@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import { Libvirt } from "@virnet/libvirt";
 import { startTestd } from "@virnet/testd";
 import { browse } from "virnet/mdns";
+import { ask } from "./ask.mjs";
 import { changeDomain, look } from "./session.mjs";
 import { moveVolume, talk } from "./transfer.mjs";
 
@@ -68,7 +69,9 @@ function printable(text) {
 }
 
 async function lookAt(uri) {
-  const hypervisor = await Libvirt.open(uri, { readonly: true, signal: AbortSignal.timeout(10_000) });
+  // A person who is asked for a password takes longer than a server.
+  const patience = process.stdin.isTTY ? 120_000 : 10_000;
+  const hypervisor = await Libvirt.open(uri, { readonly: true, signal: AbortSignal.timeout(patience), auth: { ask } });
   try {
     await look(hypervisor);
   } finally {

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 import { listUsers, removeUser, type ScramName, setUser } from "virnet/sasl";
 
 /** What is to be done with a file of users. */
@@ -32,14 +33,12 @@ async function readPassword(user: string): Promise<string> {
     throw new Error("no password on standard input");
   }
   stderr.write(`Password of ${user}: `);
-  // Without an output nothing is echoed.
-  stdin.setRawMode(true);
-  const lines = createInterface({ input: stdin, terminal: true });
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: nowhere, terminal: true });
   try {
     return await lines.question("");
   } finally {
     lines.close();
-    stdin.setRawMode(false);
     stderr.write("\n");
   }
 }

@@ -18,6 +18,8 @@ export type PolkitVerdict = "yes" | "denied" | "dismissed" | "unanswered";
 
 export type CheckPolkit = (process: UnixIdentity, action: string, signal: AbortSignal) => Promise<PolkitVerdict>;
 
+/** Whoever is asked may have to look for a password. */
+const DEADLINE_MS = 300_000;
 const MANAGE = "org.libvirt.unix.manage";
 
 /**
@@ -29,7 +31,7 @@ export function polkitServer(options: PolkitOptions = {}): PolkitServer {
   const { action = MANAGE, check = checkByDaemon, onRefused } = options;
   return {
     kind: "polkit",
-    limits: authLimits(options.limits),
+    limits: authLimits({ deadlineMs: DEADLINE_MS, ...options.limits }),
     onRefused,
     isExempt: async ({ identity }) => identity.unix?.uid === 0,
     async check({ identity }, signal) {
