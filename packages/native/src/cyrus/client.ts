@@ -15,7 +15,8 @@ export interface CyrusClientOptions {
 
 /**
  * This machine's Cyrus SASL as mechanisms for clients: whatever plug-ins are installed. GSSAPI takes its ticket from where
- * `kinit` has put it. Throws where Cyrus SASL is not installed, and says what to install.
+ * `kinit` has put it. Throws where Cyrus SASL is not installed, and says what to install. One is enough for all clients of a
+ * process, and shared by them it keeps a KDC that does not answer from taking all threads.
  */
 export async function cyrusClient(options: CyrusClientOptions = {}): Promise<SaslClientProvider> {
   return clientOver(openLibsasl2(await loadForeign()), options);
