@@ -128,6 +128,26 @@ describeWithNamespace(["libvirtd", "virsh", "qemu-system-x86_64"], "our client a
     expect(await heard).toContain("typed by virnet");
     expect((await guest.screenshot()).image.length).toBeGreaterThan(100);
   });
+
+  /** The guest is a boot sector, which has no driver for the other end: what is written waits in qemu. */
+  it("opens its channel, which one has at a time, by force also another", async () => {
+    await using hypervisor = await Libvirt.open(settings.GUEST_URI);
+    const guest = await hypervisor.domainByName(settings.GUEST_NAME);
+    const signal = AbortSignal.timeout(20_000);
+    const channel = await guest.openChannel({ name: "org.testbed.0", signal });
+    await channel.write(Buffer.from("into the guest"));
+    await expect(guest.openChannel({ signal })).rejects.toMatchObject({
+      code: 9,
+      message: expect.stringMatching(/active/i),
+    });
+    const other = await guest.openChannel({ force: true, signal });
+    await other.write(Buffer.from("by somebody else"));
+    await expect(guest.openChannel({ name: "no.such.port", signal })).rejects.toMatchObject({ name: "RpcError" });
+    await Promise.all([channel.abort(), other.abort()]);
+    await expect.poll(() => hypervisor.client.streams).toBe(0);
+    const third = await guest.openChannel({ signal });
+    await third.abort();
+  });
 });
 
 interface Journey {

@@ -64,11 +64,11 @@ async function measureAll(bed: Bed): Promise<VolumeResult[]> {
   const holey = await makeFile(join(folder, "holey"), plan.sparse, onePercent);
   const data = await makeFile(join(folder, "data"), onePercent, onePercent);
   const target = join(folder, "back");
-  await using open = new Opened();
+  await using opened = new Opened();
   const runs: Run[] = [];
   for (const [server, uri, poolName] of bed.uris) {
     // Held open throughout, for the stand-in forgets everything once nobody is connected.
-    const pool = await (await open.hypervisor(uri)).pool(poolName);
+    const pool = await (await opened.hypervisor(uri)).pool(poolName);
     const volumeOf = (name: string, size: number): Promise<Volume> =>
       pool.createVolume(`<volume><name>${name}</name><capacity>${size}</capacity><allocation>0</allocation></volume>`);
     const [volume, alone, sparse] = [
