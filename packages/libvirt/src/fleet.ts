@@ -4,6 +4,8 @@ import type { EventGroup, EventItem, EventsOptions, KindsOf } from "./events/sub
 import { Libvirt, type OpenOptions } from "./libvirt.ts";
 import { Merged, mapped, once } from "./merged.ts";
 
+const READ_BYTES = 262_144;
+
 export interface FleetOptions extends Omit<OpenOptions, "reconnect" | "signal"> {
   readonly reconnect?: Omit<ReconnectOptions, "turns">;
   /**
@@ -71,6 +73,8 @@ export class Fleet implements AsyncDisposable {
   readonly #hosts = new Map<string, FleetHost>();
   readonly #options: FleetOptions;
   readonly #turns: Turns;
+  /** All hosts' connections read into one: what comes has been used up before the next is read. */
+  readonly #buffer = new Uint8Array(READ_BYTES);
   readonly #joiners = new Set<(host: FleetHost) => void>();
   readonly #merges = new Set<{ finish(): void }>();
   readonly #offSignal: () => void;
@@ -147,7 +151,12 @@ export class Fleet implements AsyncDisposable {
 
   #session(uri: string): Libvirt {
     const { signal: _, atOnce: __, reconnect, ...options } = this.#options;
-    return Libvirt.session(uri, { ...options, reconnect: { ...reconnect, fromStart: true, turns: this.#turns } });
+    const buffer = this.#buffer;
+    return Libvirt.session(uri, {
+      buffer,
+      ...options,
+      reconnect: { ...reconnect, fromStart: true, turns: this.#turns },
+    });
   }
 
   /** One iteration over all hosts that there are and will be. What `join` is given last aborts when it is over. `join` never rejects. */

@@ -42,6 +42,8 @@ export interface OpenOptions {
   readonly auth?: LibvirtAuth;
   /** Connects again when the connection goes; objects and events live on. Not unless given. */
   readonly reconnect?: LibvirtReconnectOptions | boolean;
+  /** What is read into, which all connections of one thread may share: see `connect`. */
+  readonly buffer?: Uint8Array;
   /** Answers what ssh in process (`+libssh`, `+libssh2`) asks. */
   readonly ssh?: SshPrompts;
 }
@@ -113,16 +115,19 @@ export class Libvirt implements AsyncDisposable {
   static session(uri: string | null, { signal, ...options }: OpenOptions = {}): Libvirt {
     const { fromStart = false, ...reconnect } = typeof options.reconnect === "object" ? options.reconnect : {};
     const isFinal = reconnect.isFinal ?? isIncurable;
+    let name = "";
     const session = new Session({
       isSafe,
       ...reconnect,
       ...(signal && { signal }),
       isFinal: (error) => (libvirt.#isNew && !fromStart) || isFinal(error),
-      connect: async (attempt) => dial(await destinationOf(uri, options), { ...options, signal: attempt }),
-      open: async (client, attempt) => {
-        const { uri: read } = await destinationOf(uri, options);
-        await libvirt.#enter(client, await openHypervisor(client, read.name, { ...options, signal: attempt }));
+      connect: async (attempt) => {
+        const destination = await destinationOf(uri, options);
+        name = destination.uri.name;
+        return dial(destination, { ...options, signal: attempt });
       },
+      open: async (client, attempt) =>
+        libvirt.#enter(client, await openHypervisor(client, name, { ...options, signal: attempt })),
       opened: () => {
         libvirt.#isNew = false;
         libvirt.#subscriptions.resync();

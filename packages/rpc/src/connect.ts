@@ -54,6 +54,11 @@ export interface ConnectOptions extends ClientOptions {
   readonly unix?: UnixNative;
   /** Says who we are, if the server wants to know: `{ user, password }`, or `{ ask }`, which is asked when it does. */
   readonly auth?: ClientAuth;
+  /**
+   * What is read into, which all connections of one thread may share, so that thousands need no 256 KiB each. Connections
+   * of our own over TCP, TLS and UNIX sockets use it.
+   */
+  readonly buffer?: Uint8Array;
   /** Answers what ssh in process asks: passphrases, passwords, whether a host is the right one. */
   readonly ssh?: SshPrompts;
 }
@@ -145,10 +150,10 @@ function takenFrom({ transport }: TransportAddress, { tls }: ConnectOptions): Tr
 }
 
 /** What TLS needs is loaded by those who use it. */
-async function reach(address: OpenAddress, { tls, signal, unix, ssh }: ConnectOptions): Promise<Transport> {
-  if (tls === undefined) return openTransport(address, signal, { unix, ssh });
+async function reach(address: OpenAddress, { tls, signal, unix, ssh, buffer }: ConnectOptions): Promise<Transport> {
+  if (tls === undefined) return openTransport(address, signal, { unix, ssh, buffer });
   const { openTls } = await import("./transport/tls-client.ts");
-  return openTls(address, tls, signal);
+  return openTls(address, tls, signal, buffer);
 }
 
 /**

@@ -72,7 +72,8 @@ export class Client {
   readonly #gate = new CallGate(() => this.#isFull(), this.#aborts);
   readonly #send: SendCall;
   readonly #events = new EventHub((change) => this.weigh(change));
-  readonly #programs = new Map<Program<object>, unknown>();
+  /** Held by who uses them: those of libvirt take 50 KiB, which a connection that falls silent need not keep. */
+  readonly #programs = new Map<Program<object>, WeakRef<object>>();
   readonly #onClosed: (error: ConnectionError) => void;
   #end: ConnectionError | undefined;
 
@@ -158,13 +159,13 @@ export class Client {
 
   /** The procedures of a program as methods; the same object each time. */
   program<P extends object>(program: Program<P>): ProgramClient<P> {
-    const known = this.#programs.get(program);
+    const known = this.#programs.get(program)?.deref();
     // A program maps to nothing but its own client, which the cast recalls.
     if (known !== undefined) return known as ProgramClient<P>;
     const made = programClient(program, (owner, procedure, args, options) =>
       this.call(owner, procedure, args, options),
     );
-    this.#programs.set(program, made);
+    this.#programs.set(program, new WeakRef(made));
     return made;
   }
 

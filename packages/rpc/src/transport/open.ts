@@ -26,6 +26,8 @@ export type OpenAddress = UnixAddress | TcpAddress | FdAddress | CommandAddress 
 export interface OpenMeans {
   readonly unix?: UnixNative | undefined;
   readonly ssh?: SshPrompts | undefined;
+  /** What is read into, for a connection of our own; it may be shared. */
+  readonly buffer?: Uint8Array | undefined;
 }
 
 /**
@@ -35,14 +37,14 @@ export interface OpenMeans {
 export async function openTransport(
   address: OpenAddress,
   signal?: AbortSignal,
-  { unix, ssh = {} }: OpenMeans = {},
+  { unix, ssh = {}, buffer }: OpenMeans = {},
 ): Promise<Transport> {
   signal?.throwIfAborted();
   if ("fd" in address) return openDescriptor(address);
   if ("command" in address) return (await import("./command.ts")).openCommand(address, signal);
   if ("ssh" in address) return (await import("./ssh.ts")).openSsh(address, signal);
   if ("ssh2" in address) return (await import("./ssh2.ts")).openSsh2(address, ssh, signal);
-  if (unix === undefined || !("path" in address)) return dialAddress(address, signal, dialPlain);
+  if (unix === undefined || !("path" in address)) return dialAddress(address, signal, dialPlain, buffer);
   return dialAddress(address, signal, (await import("./unix-socket.ts")).dialUnix(unix));
 }
 
@@ -81,15 +83,17 @@ export type Dial<S extends net.Socket, T> = (
   intake: Intake,
 ) => { readonly socket: S; readonly adopt: (dialled: Dialled<S>) => T };
 
-/** Connects to `address` in the way of `begin`; rejects and throws as {@link openTransport} does. */
+/** Connects to `address` in the way of `begin`, to read into `buffer`; rejects and throws as {@link openTransport} does. */
 export async function dialAddress<S extends net.Socket, T>(
   address: UnixAddress | TcpAddress,
   signal: AbortSignal | undefined,
   begin: Dial<S, T>,
+  buffer?: Uint8Array,
 ): Promise<T> {
   signal?.throwIfAborted();
-  if ("path" in address) return dial({ path: systemPath(address.path) }, address.path, signal, begin);
-  return dialTcp(address, signal, begin);
+  const into = buffer ?? readBuffer();
+  if ("path" in address) return dial({ path: systemPath(address.path) }, address.path, signal, begin, into);
+  return dialTcp(address, signal, begin, into);
 }
 
 /** All addresses of the host, in the system's order, one after another (F080); each failure is told. */
@@ -97,13 +101,14 @@ async function dialTcp<S extends net.Socket, T>(
   address: TcpAddress,
   signal: AbortSignal | undefined,
   begin: Dial<S, T>,
+  buffer: Uint8Array,
 ): Promise<T> {
   const port = checkedPort(address.port);
   const host = address.host ?? "localhost";
   const failures: Error[] = [];
   for (const ip of await resolveHost(host, signal)) {
     try {
-      return await dial({ host: ip, port }, describeAddress({ host: ip, port }), signal, begin);
+      return await dial({ host: ip, port }, describeAddress({ host: ip, port }), signal, begin, buffer);
     } catch (error) {
       signal?.throwIfAborted();
       failures.push(socketError(error, ip));
@@ -121,10 +126,11 @@ function dial<S extends net.Socket, T>(
   name: string,
   signal: AbortSignal | undefined,
   begin: Dial<S, T>,
+  buffer: Uint8Array,
 ): Promise<T> {
   return new Promise((fulfil, reject) => {
     signal?.throwIfAborted();
-    const intake: Intake = openIntake(readBuffer());
+    const intake: Intake = openIntake(buffer);
     const { socket, adopt } = begin(target, intake);
     const settle = (): void => {
       off();

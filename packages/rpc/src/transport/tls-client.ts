@@ -6,7 +6,7 @@ import { nothing } from "../util/nothing.ts";
 import { onAbort } from "../util/signals.ts";
 import { channelBindingOf } from "./channel-binding.ts";
 import { endpointsOf, type Intake, NodeSocket } from "./node-socket.ts";
-import { type Dialled, dialAddress, type OpenAddress } from "./open.ts";
+import { type Dial, type Dialled, dialAddress, type OpenAddress } from "./open.ts";
 import {
   CONFIRMATION,
   evidenceOf,
@@ -31,6 +31,7 @@ export async function openTls(
   address: OpenAddress,
   options: TlsClientOptions,
   signal?: AbortSignal,
+  buffer?: Uint8Array,
 ): Promise<Transport> {
   if ("fd" in address) throw new TypeError("TLS is made by who connects, and a descriptor is connected already");
   if ("command" in address || "ssh" in address || "ssh2" in address)
@@ -38,12 +39,12 @@ export async function openTls(
   if (options.role !== "client") throw new TypeError(`these are the credentials of a ${options.role}`);
   const host = options.host ?? ("path" in address ? undefined : address.host) ?? "localhost";
   const settings = connectionOptions(host, options);
-  const { handshake } = await dialAddress(address, signal, (target, { onread }) => ({
+  const begin = (target: Parameters<Dial<tls.TLSSocket, unknown>>[0], { onread }: Intake) => ({
     socket: tls.connect(Object.assign({}, target, settings, { onread })),
     // Begun before anything else happens to the socket; wrapped, as it ends later than the dialling.
     adopt: (dialled: Dialled<tls.TLSSocket>) => ({ handshake: shakeHands(dialled, host, options, signal) }),
-  }));
-  return handshake;
+  });
+  return (await dialAddress(address, signal, begin, buffer)).handshake;
 }
 
 /** Node takes `allowHalfOpen` here too, its types don't know. */
