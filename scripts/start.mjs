@@ -3,6 +3,7 @@
 //   npm start                      stays until Ctrl-C, so that virsh can look around
 //   npm start -- --once            ends after the session
 //   npm start -- discover [DOMAIN]  lists the libvirtds that advertise themselves: here, or in the DNS of DOMAIN
+//   npm start -- explain URI       goes the way to a hypervisor step by step, and says what to do where it ends
 //   npm start -- URI               only looks at a real libvirtd: test+unix:///default?socket=PATH, test+tcp://HOST/default
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,6 +20,7 @@ const usage = `usage: npm start                 boot the stand-in libvirtd, run 
        npm start -- --once       end after the session
        npm start -- discover [DOMAIN]   list the libvirtds that advertise themselves: on the local link,
                                         or in the DNS of DOMAIN
+       npm start -- explain URI [--json]   say of each step to a hypervisor whether it works, and what to do
        npm start -- URI          look at a real libvirtd, changing nothing: test+unix:///default?socket=PATH
                                  or test+tcp://HOST/default`;
 
@@ -31,12 +33,17 @@ async function main() {
   const { values, positionals } = readArguments();
   if (values.help) console.log(usage);
   else if (positionals[0] === "discover") await discover(positionals[1]);
+  else if (positionals[0] === "explain") await explainWay(positionals[1] ?? null, values.json);
   else if (positionals[0] !== undefined) await lookAt(positionals[0]);
   else await bootAndTour(values.once);
 }
 
 function readArguments() {
-  const options = { once: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } };
+  const options = {
+    once: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+    json: { type: "boolean", default: false },
+  };
   try {
     return parseArgs({ options, allowPositionals: true });
   } catch (error) {
@@ -66,6 +73,21 @@ function lineOf({ name, host, port, addresses, txt }) {
 /** What strangers advertise may hold anything, escape sequences of the terminal too. */
 function printable(text) {
   return text.replace(/\p{C}/gu, "\uFFFD");
+}
+
+/** Without a URI the user's default is meant. */
+async function explainWay(uri, asJson) {
+  const { explain } = await import("@virnet/libvirt");
+  const explanation = await explain(uri);
+  if (asJson) console.log(JSON.stringify(explanation, null, 2));
+  else for (const step of explanation.steps) console.log(linesOf(step));
+  if (!explanation.ok) process.exitCode = 1;
+}
+
+function linesOf({ name, ok, ms, detail, remedy }) {
+  const text = detail.split("\n").map(printable).join("\n  ");
+  const line = `${ok ? "ok  " : "FAIL"} ${`${ms} ms`.padStart(10)}  ${name.padEnd(12)}  ${text}`;
+  return remedy === null ? line : `${line}\n  → ${printable(remedy)}`;
 }
 
 async function lookAt(uri) {

@@ -29,6 +29,7 @@ export type {
 } from "./events/event.ts";
 export type { EventGroup, EventItem, Events, EventsOptions, KindsOf } from "./events/subscription.ts";
 export { type AttachOptions, Subscriptions } from "./events/subscriptions.ts";
+export { type ExplainOptions, type Explanation, explain, type Step, type StepName } from "./explain.ts";
 export {
   type EndedItem,
   Fleet,

@@ -1,6 +1,6 @@
 import type { ChannelBindingType, SaslContext } from "./mechanism.ts";
 
-/** One end of a connection, of which only TCP's have a port. */
+/** One end of a connection, of which only TCP's have a port. A program (`command`) may lead anywhere. */
 export interface End {
   readonly family: string;
   readonly host?: string;
@@ -33,12 +33,13 @@ const MOST_SSF = 100_000;
 const BUFFER_BYTES = 65_536;
 
 /**
- * What mechanisms must know, by libvirt's rules (libvirt-rpc §2.5): TLS, and what does not leave the machine, need no layer
- * and get none; on plain TCP there must be one, and no password in clear, and nobody without a name.
+ * What mechanisms must know, by libvirt's rules (libvirt-rpc §2.5): TLS, ssh and what does not leave the machine need no
+ * layer and get none; on plain TCP and through a program there must be one, and no password in clear, and nobody without
+ * a name.
  */
 export function contextOf(facts: ConnectionFacts, { service, host, minSsf }: ContextOptions): SaslContext {
   const { local, remote, security } = facts;
-  const isSafe = security?.encrypted === true || minSsf === 0 || !("port" in local);
+  const isSafe = security?.encrypted === true || minSsf === 0 || !("port" in local || local.family === "command");
   return {
     service,
     host,

@@ -76,6 +76,7 @@ export type Endpoint =
   | { readonly family: "unix"; readonly path: string }
   | { readonly family: "ipv4" | "ipv6"; readonly host: string; readonly port: number }
   | { readonly family: "command"; readonly command: string }
+  | { readonly family: "ssh"; readonly name: string }
   | { readonly family: "memory" };
 
 /** The most bytes a UNIX socket's path may have: `sun_path` holds 108 with the final NUL. */
@@ -91,6 +92,7 @@ export function uriForm(endpoint: Endpoint): string {
 export function describeEndpoint(endpoint: Endpoint): string {
   if (endpoint.family === "unix") return endpoint.path === "" ? "unix socket" : endpoint.path;
   if (endpoint.family === "command") return endpoint.command;
+  if (endpoint.family === "ssh") return `ssh ${endpoint.name}`;
   if (endpoint.family === "memory") return "memory";
   return endpoint.host === "" ? "a peer that has gone" : uriForm(endpoint);
 }

@@ -24,6 +24,8 @@ export interface CommandHooks {
   readonly name?: string;
   /** Says what an end means and what to do, better than status and standard error do by themselves. */
   readonly explain?: (end: CommandEnd) => string;
+  /** Both ends of the connection; the program unless given. */
+  readonly endpoint?: Endpoint;
   /** Looks at the first bytes that come: what is wrong with them, or `null`. */
   readonly refuse?: (first: Uint8Array) => string | null;
 }
@@ -122,13 +124,13 @@ class CommandTransport implements Transport {
   #grace: ReturnType<typeof setTimeout> | undefined;
   #lastWords: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(child: Child, address: CommandAddress, { name, explain, refuse }: CommandHooks) {
+  constructor(child: Child, address: CommandAddress, { name, explain, refuse, endpoint }: CommandHooks) {
     this.#child = child;
     this.#name = name ?? describeAddress(address);
     this.#explain = explain ?? plainEnd;
     this.#refuse = refuse ?? acceptAny;
     this.#answerMs = address.answerMs;
-    this.local = { family: "command", command: address.command };
+    this.local = endpoint ?? { family: "command", command: address.command };
     this.remote = this.local;
     this.#stderr = new StderrTail(child.stderr);
     [this.#output, this.#intake] = fastOutput(child.stdout);

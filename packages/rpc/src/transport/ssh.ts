@@ -19,6 +19,7 @@ export function openSsh(address: SshAddress, signal: AbortSignal | undefined): P
   const command = { ...sshCommand(address, process.env), answerMs };
   return openCommand(command, signal, {
     name: `ssh ${user === undefined ? "" : `${user}@`}${host}`,
+    endpoint: { family: "ssh", name: host },
     explain: (end) => explainSsh(end, { host, port, user, path }),
     refuse: (first) => textInstead(first, host),
   });

@@ -3,7 +3,6 @@ import type { Client, ClientChannel } from "ssh2";
 import { ConnectionError } from "../util/connection-error.ts";
 import { nothing } from "../util/nothing.ts";
 import type { Endpoint } from "./address.ts";
-import { endpointsOf } from "./node-socket.ts";
 import { explainSsh, type SshPlace, textInstead } from "./ssh-failure.ts";
 import { StderrTail } from "./stderr-tail.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
@@ -42,7 +41,8 @@ export class Ssh2Channel implements Transport {
     this.#socket = socket;
     this.#place = place;
     this.#answerMs = answerMs;
-    ({ local: this.local, remote: this.remote } = endpointsOf(socket));
+    this.local = { family: "ssh", name: place.host };
+    this.remote = this.local;
     this.#stderr = new StderrTail(channel.stderr);
     channel.on("error", nothing);
     channel.on("exit", (status: number | null, signal?: string) => {

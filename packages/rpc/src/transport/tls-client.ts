@@ -21,6 +21,8 @@ import type { Transport } from "./transport.ts";
 export interface TlsClientOptions extends TlsOptions {
   /** The name that the server's certificate must be for; the address's host unless given. */
   readonly host?: string | undefined;
+  /** Called once the server is accepted, and before it has said whether it accepts us. */
+  readonly secured?: ((security: Security) => void) | undefined;
 }
 
 /**
@@ -110,7 +112,9 @@ function shakeHands(
       security = securityOf(socket, findings);
       if (findings.problem !== null && options.verify !== false) {
         fail(new ConnectionError(`${name}: ${serverRefused(findings.problem)}`, "refused"));
+        return;
       }
+      options.secured?.(security);
     });
     awaitConfirmation(intake, (byte) => {
       if (security === undefined || byte !== CONFIRMATION) return refuse(unconfirmed(options, `it sent ${byte}`));
