@@ -196,11 +196,16 @@ export class NodeSocket implements Transport {
     else queueMicrotask(done);
   }
 
-  /** One system call for both. */
+  /** One system call for both; encrypted it is two, as Node would copy both into one piece first. */
   writePair(head: Uint8Array, body: Uint8Array, done: () => void): void {
     const socket = this.#socket;
     if (!socket.writable) {
       queueMicrotask(done);
+      return;
+    }
+    if (this.security !== null) {
+      socket.write(head);
+      socket.write(body, done);
       return;
     }
     socket.cork();

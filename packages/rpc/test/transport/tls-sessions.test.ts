@@ -10,6 +10,7 @@ import { deferred } from "../../src/util/deferred.ts";
 import { Echo } from "../helpers/echo.ts";
 import { authority, CN, type Issued, issue, leaf, type NameParts, O, revoke, usages } from "../helpers/pki.ts";
 import { type FolderContents, fillFolder, pkiFolder } from "../helpers/pki-folder.ts";
+import { Files } from "../helpers/stream-program.ts";
 import { serve, visit } from "../helpers/tls-ends.ts";
 import { withholdsChains } from "../helpers/withheld-chains.ts";
 
@@ -63,6 +64,28 @@ describe("a session of two good ends", () => {
     const text = "x".repeat(65_536);
     const all = await Promise.all(Array.from({ length: 64 }, () => client.program(Echo).say({ text, repeat: 1 })));
     expect(all.every(({ lines }) => lines[0] === text)).toBe(true);
+  });
+
+  it("carries streams in both directions, whole", async () => {
+    const { server, port } = await serve(good);
+    const sent = new Uint8Array(3_000_001).map((_, i) => (i * 31) ^ (i >> 9));
+    const came: Uint8Array[] = [];
+    server.add(Files, {
+      upload: (_, { stream }) => stream.drain((bytes) => void came.push(bytes.slice())),
+      download: (_, { stream }) => stream.write(sent),
+      chat: () => {},
+      picture: () => ({ name: "" }),
+      say: ({ name }) => ({ name }),
+    });
+    const files = (await visit(port, visitor)).program(Files);
+    const { stream: up } = await files.upload({ name: "up" });
+    await up.write(sent);
+    await up.finish();
+    expect(Buffer.concat(came).equals(sent)).toBe(true);
+    const back: Uint8Array[] = [];
+    const { stream: down } = await files.download({ name: "down" });
+    for await (const bytes of down) back.push(bytes.slice());
+    expect(Buffer.concat(back).equals(sent)).toBe(true);
   });
 
   it.each(["rsa", "ec", "ed25519"] as const)("has %s keys", async (key) => {
