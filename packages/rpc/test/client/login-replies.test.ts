@@ -1,0 +1,72 @@
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+import { authenticate, type LoginPort } from "../../src/client/authenticate.ts";
+import { ownAuth } from "../../src/connection/auth-binding.ts";
+import { bytes, patient } from "../helpers/sasl.ts";
+
+/** A server that answers each message of a login with the next of these, whatever the message was. */
+function answering(
+  mechlist: string,
+  replies: readonly { complete: number; nil: number; data: Uint8Array }[],
+): LoginPort {
+  let next = 0;
+  return {
+    local: { family: "unix" },
+    remote: { family: "unix" },
+    security: null,
+    channelBinding: () => null,
+    async logIn(_program, procedure) {
+      const answer =
+        procedure.number === ownAuth.list.number
+          ? { types: [1] }
+          : procedure.number === ownAuth.saslInit.number
+            ? { mechlist }
+            : (replies[next++] ?? { complete: 1, nil: 1, data: bytes("") });
+      // Of the shape that the procedure has, by construction.
+      return answer as never;
+    },
+    proceed() {},
+  };
+}
+
+const data = fc.oneof(
+  fc.uint8Array({ maxLength: 40 }),
+  fc.constantFrom("r=x,s=AAAA,i=4096", "v=AAAA", "e=other-error", "r=,s=,i=", "").map(bytes),
+);
+const reply = fc.record({ complete: fc.constantFrom(0, 1, 2), nil: fc.constantFrom(0, 1), data });
+
+it("whatever a server answers, nobody who does not know the password is taken for it", async () => {
+  const lists = fc.constantFrom(
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-512,SCRAM-SHA-1",
+    ",,SCRAM-SHA-256,",
+    "",
+    "\0",
+    "GSSAPI",
+    ",",
+  );
+  await fc.assert(
+    fc.asyncProperty(lists, fc.array(reply, { maxLength: 5 }), async (mechlist, replies) => {
+      const port = answering(mechlist, replies);
+      const outcome = authenticate(port, { user: "alice", password: "secret" }, "localhost", patient);
+      await expect(outcome).rejects.toMatchObject({ name: "RpcError", code: 45 });
+    }),
+    { numRuns: 500 },
+  );
+});
+
+it("a server that goes on for ever is left", async () => {
+  const endless = Array.from({ length: 200 }, () => ({ complete: 0, nil: 1, data: bytes("") }));
+  const chatty = {
+    mechanisms: async () => ["CHATTY"],
+    start: () => ({ step: async () => ({ done: false, output: bytes("x") }) as const, close() {} }),
+  };
+  const outcome = authenticate(answering("CHATTY", endless), { providers: [chatty] }, "localhost", patient);
+  await expect(outcome).rejects.toThrow("authentication failed: CHATTY comes to no end");
+});
+
+it("a server that wants more than a mechanism has to say is left", async () => {
+  const port = answering("PLAIN", [{ complete: 0, nil: 0, data: bytes("more") }]);
+  const outcome = authenticate(port, { user: "alice", password: "secret" }, "localhost", patient);
+  await expect(outcome).rejects.toThrow("the server wants to hear more than PLAIN has to say");
+});
