@@ -42,13 +42,18 @@ export class EntranceGate {
   }
 
   enter(entrant: Entrant): void {
-    if (this.#running.size < this.#atOnce) this.#begin(entrant);
-    else if (this.#waiting.size >= WAITING)
-      entrant.drop(new ConnectionError(`too many ${this.#what}s wait`, "overflow"));
-    else {
-      this.#waiting.add(entrant);
-      this.#makeRoom();
+    if (this.#running.size < this.#atOnce) {
+      this.#begin(entrant);
+      return;
     }
+    this.#waiting.add(entrant);
+    const [first] = this.#waiting;
+    if (this.#waiting.size > WAITING && first !== undefined) {
+      // Whoever has waited the longest would be the last to have a turn.
+      this.#waiting.delete(first);
+      first.drop(new ConnectionError(`too many ${this.#what}s wait`, "overflow"));
+    }
+    this.#makeRoom();
   }
 
   /** It is over, whatever came of it. */
