@@ -99,6 +99,13 @@ export class AuthSession implements Entrant {
     return this.#admission;
   }
 
+  /** A message was refused after all: what it has brought about does not count. */
+  refused(): void {
+    if (this.#isOpen) return;
+    this.#admission?.layer?.close();
+    this.#admission = undefined;
+  }
+
   /** AUTH_LIST. One that has the right by itself is let in at once. */
   async list(): Promise<{ types: number[] }> {
     const { auth } = this.#gate;

@@ -160,6 +160,7 @@ export class Dispatcher {
       client.reply(header, procedure.ret, ret, procedure.name);
       client.loggedIn();
     } catch (error) {
+      client.auth?.refused();
       client.refuse(header, error instanceof RpcError ? error : authFailed());
       if (client.auth?.isSpent === true) client.close();
     } finally {

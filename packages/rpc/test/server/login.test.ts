@@ -3,6 +3,7 @@ import { afterEach, assert, describe, expect, it } from "vitest";
 import { type AuthBinding, ownAuth } from "../../src/connection/auth-binding.ts";
 import type { Procedure } from "../../src/program/program.ts";
 import { VirNetMessageError } from "../../src/protocol/gen/net.ts";
+import type { SaslServerProvider } from "../../src/sasl/mechanism.ts";
 import { scramKeys } from "../../src/sasl/scram-keys.ts";
 import { type AuthLimits, type SaslServerOptions, saslServer } from "../../src/sasl/server-auth.ts";
 import { Server } from "../../src/server/server.ts";
@@ -215,6 +216,23 @@ it("the layer begins exactly behind the reply, both ways, though the next call c
   assert(reply !== undefined);
   expect(told(parseFrame(reply), Echo.procedures.say.ret)).toEqual({ lines: ["hi"] });
   peer.close();
+});
+
+it("a last word that can't be sent lets nobody in, also not with the next message", async () => {
+  const wordy: SaslServerProvider = {
+    mechanisms: async () => ["WORDY"],
+    start: () => ({
+      step: async () => ({ done: true, output: new Uint8Array(65_537), user: "alice", layer: null, ssf: 0 }),
+      close() {},
+    }),
+  };
+  const { visit } = await daemon({ providers: [wordy], mechanisms: ["WORDY"] });
+  const peer = visit();
+  peer.send(init(), start("WORDY", "x"), list(), say());
+  await peer.next();
+  await refused(peer);
+  expect(told(await peer.next(), ownAuth.list.ret)).toEqual({ types: [1] });
+  expect(told(await peer.next(), asReply)).toMatchObject({ code: 39, message: "authentication required" });
 });
 
 describe("who keeps trying", () => {
