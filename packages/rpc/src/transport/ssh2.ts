@@ -175,7 +175,7 @@ class Login {
     return new ConnectionError(
       `ssh ${host}: ${this.#user}@${host} is not let in (${tried}); check the user's name, what ssh-add -l lists, ` +
         "keyfile=, and authorized_keys there",
-      "error",
+      "refused",
       { cause: error },
     );
   }
@@ -267,7 +267,7 @@ class HostKeys {
 }
 
 function refused(problem: string): ConnectionError {
-  return new ConnectionError(`ssh: ${problem}`, "error");
+  return new ConnectionError(`ssh: ${problem}`, "refused");
 }
 
 type SignatureType = keyof typeof signatureTypes;

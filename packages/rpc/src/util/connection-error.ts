@@ -5,7 +5,7 @@
  * - `protocol`: the peer sent what the protocol forbids, and we closed it;
  * - `overflow`: the peer did not read what we had for it, and we closed it;
  * - `keepalive`: the peer gave no sign of life in time;
- * - `refused`: we do not accept the peer's credentials;
+ * - `refused`: one side does not accept the other's credentials;
  * - `closed`: this side closed it on purpose.
  */
 export type CloseReason = "eof" | "error" | "protocol" | "overflow" | "keepalive" | "refused" | "closed";

@@ -4,6 +4,7 @@ import { ErrorCode } from "../../src/protocol/error-code.ts";
 import { RpcError } from "../../src/protocol/rpc-error.ts";
 import { SaslError } from "../../src/sasl/sasl-error.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
+import { MissingPackageError } from "../../src/util/optional-package.ts";
 import { XdrError } from "../../src/xdr/error.ts";
 
 it.each([
@@ -13,6 +14,7 @@ it.each([
   new RpcError("access denied", { code: ErrorCode.ACCESS_DENIED }),
   new SaslError("the server knows none of our mechanisms"),
   new ConnectionError("we do not accept the server's certificate", "refused"),
+  new MissingPackageError("ssh2 is not installed"),
   new TypeError("no URI"),
   new RangeError("port 70000"),
 ])("no attempt can help against: %s", (error) => {
