@@ -9,12 +9,14 @@ import type { Surroundings } from "./surroundings.ts";
 /** As libvirt's own clients have it (F082). */
 const PAUSE_MS = 10;
 const ATTEMPTS = 500;
+/** Attempts after our daemon has failed, for another may just be starting: it has the pid file before it listens. */
+const PATIENCE = 200;
 /** Seconds that the daemon stays without clients. */
 const IDLE_SECONDS = 120;
 
 /**
  * Connects, and starts the user's own daemon first where nobody listens. Two clients that do so at once start two, of
- * which the second finds the first's pid file and leaves.
+ * which the second finds the first's pid file and leaves; both get the first.
  */
 export async function connectStarting<T>(
   socket: DaemonSocket,
@@ -27,6 +29,7 @@ export async function connectStarting<T>(
   } catch (error) {
     if (!isNobodyThere(error)) throw error;
     const failed = await startDaemon(socket, surroundings, error);
+    let sinceFailed = 0;
     for (let attempt = 1; ; attempt++) {
       await sleep(PAUSE_MS, undefined, signal && { signal });
       try {
@@ -34,7 +37,8 @@ export async function connectStarting<T>(
       } catch (again) {
         signal?.throwIfAborted();
         if (!isNobodyThere(again)) throw again;
-        if (failed.status !== null) throw notStarted(socket, `it ended with status ${failed.status}`, again);
+        if (failed.status !== null && ++sinceFailed > PATIENCE)
+          throw notStarted(socket, `it ended with status ${failed.status}`, again);
         if (attempt === ATTEMPTS)
           throw notStarted(socket, `it did not listen within ${(PAUSE_MS * ATTEMPTS) / 1000} s`, again);
       }

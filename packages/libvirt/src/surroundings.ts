@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type ClientConfig, emptyConfig, parseClientConfig } from "./client-config.ts";
+import { UriError } from "./uri-error.ts";
 
 /** What of the machine and the user decides where a URI leads; everything else is in the URI. */
 export interface Surroundings {
@@ -38,11 +39,9 @@ export async function ownSurroundings(env: NodeJS.ProcessEnv = process.env): Pro
 }
 
 async function readConfig(file: string): Promise<ClientConfig> {
-  const text = await readFile(file, "utf8").catch(noneWhenAbsent);
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+    throw new UriError(`${file} can't be read (${error.code ?? error.message}); it says where URIs lead`);
+  });
   return text === null ? emptyConfig : parseClientConfig(text, file);
-}
-
-function noneWhenAbsent(error: NodeJS.ErrnoException): null {
-  if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
-  throw error;
 }
