@@ -26,17 +26,13 @@ export interface HandlerFailure {
 interface Route {
   readonly procedure: AnyProcedure;
   readonly answer: AnswerCall;
-}
-
-/** A procedure that clients log in with: neither interceptors nor diagnostics see what it carries. */
-interface LoginRoute {
-  readonly procedure: AnyProcedure;
-  readonly login: AnswerLogin;
+  /** Of a procedure that clients log in with, instead of `answer`: neither interceptors nor diagnostics see what it carries. */
+  readonly login: AnswerLogin | undefined;
 }
 
 interface Routes {
   readonly program: Program<object>;
-  readonly byNumber: Map<number, Route | LoginRoute>;
+  readonly byNumber: Map<number, Route>;
   /** Has somebody given handlers for it, or is it there for the login alone? */
   readonly isAdded: boolean;
 }
@@ -74,9 +70,10 @@ export class Dispatcher {
     this.#binding = binding;
     const { program } = binding;
     const known = this.#programs.get(program.number);
-    const { byNumber } = known ?? { byNumber: new Map<number, Route | LoginRoute>() };
+    const { byNumber } = known ?? { byNumber: new Map<number, Route>() };
     if (known === undefined) this.#programs.set(program.number, { program, byNumber, isAdded: false });
-    for (const [procedure, login] of loginRoutes(binding)) byNumber.set(procedure.number, { procedure, login });
+    for (const [procedure, login] of loginRoutes(binding))
+      byNumber.set(procedure.number, { procedure, answer: unanswered, login });
   }
 
   /** One message of a client. Only calls are answered; all else is dropped, as libvirtd does (F026). */
@@ -131,9 +128,9 @@ export class Dispatcher {
       return;
     }
     const args = decodeArgs(route, bytes, start, end);
-    if ("login" in route) {
+    if (route.login !== undefined) {
       received?.close();
-      void this.#logIn(client, header, route, args);
+      void this.#logIn(client, header, route.procedure, route.login, args);
       return;
     }
     if (args instanceof RpcError) {
@@ -151,7 +148,8 @@ export class Dispatcher {
   async #logIn(
     client: ServerClient,
     header: MessageHeader,
-    { procedure, login }: LoginRoute,
+    procedure: AnyProcedure,
+    login: AnswerLogin,
     args: { value: unknown } | RpcError,
   ): Promise<void> {
     client.hold();
@@ -168,7 +166,7 @@ export class Dispatcher {
     }
   }
 
-  #route(header: MessageHeader): Route | LoginRoute | RpcError {
+  #route(header: MessageHeader): Route | RpcError {
     const routes = this.#programs.get(header.program);
     if (routes === undefined || routes.program.version !== header.version) {
       return rpcRefusal(`Cannot find program ${header.program} version ${header.version}`);
@@ -269,6 +267,11 @@ export class Dispatcher {
   }
 }
 
+/** A login's route is answered by its `login`. */
+function unanswered(): never {
+  throw new TypeError("a message of a login was taken for a call");
+}
+
 /** Whoever listens sees a promise, even of a handler that has none. */
 function traced(call: Call, answer: AnswerCall): Promise<unknown> {
   return callChannel.tracePromise(async () => answer(call), call);
@@ -282,14 +285,14 @@ function routesOf<P extends object>(
   program: Program<P>,
   handlers: Handlers<P>,
   interceptors: readonly ServerInterceptor[],
-): Map<number, Route | LoginRoute> {
-  const byNumber = new Map<number, Route | LoginRoute>();
+): Map<number, Route> {
+  const byNumber = new Map<number, Route>();
   const procedures = new Map(proceduresOf(program));
   for (const [name, procedure] of procedures) {
     const handler: unknown = Reflect.get(handlers, name);
     if (handler === undefined) continue;
     const answer = interceptors.reduceRight((next, around) => around(completing(next)), bound(name, handler, handlers));
-    byNumber.set(procedure.number, { procedure, answer });
+    byNumber.set(procedure.number, { procedure, answer, login: undefined });
   }
   for (const [name, value] of Object.entries(handlers)) {
     if (typeof value === "function" && !procedures.has(name))
@@ -307,12 +310,7 @@ function bound(name: string, handler: unknown, owner: object): AnswerCall {
 }
 
 /** The arguments; bytes left over are ignored (F014), and what is wrong is not told to the peer (F025), so its place is not looked for. */
-function decodeArgs(
-  route: Route | LoginRoute,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): { value: unknown } | RpcError {
+function decodeArgs(route: Route, bytes: Uint8Array, start: number, end: number): { value: unknown } | RpcError {
   try {
     return { value: route.procedure.args.decode(new XdrReader(bytes, start, end)) };
   } catch (error) {
