@@ -20,8 +20,8 @@ export interface ServiceOptions {
   /** Wants a balancer's header before all else, TLS included: `true`, or who is believed and for how long it is waited. */
   readonly proxyProtocol?: ProxyProtocolOptions | true;
   /**
-   * Lets clients of a UNIX socket be identified, and pass descriptors: `@virnet/native/unix` gives it. Each message takes one
-   * more read from the system. Over TCP, TLS and the PROXY protocol it does nothing.
+   * Lets clients of a UNIX socket be identified, and pass descriptors: `@virnet/native/unix` gives it. Each message is
+   * then read by itself, which costs processor time. Over TCP, TLS and the PROXY protocol it does nothing.
    */
   readonly unix?: UnixNative;
 }
