@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { type Libsasl2, openLibsasl2 } from "../../src/cyrus/libsasl2.ts";
 import { type CFunction, type Foreign, loadForeign, type Pointer } from "../../src/foreign.ts";
 
@@ -59,14 +61,22 @@ interface HeapUse {
   uordblks: bigint | number;
 }
 
-/** Bytes that malloc has given out in the whole process, exactly; `null` where the C library does not tell. */
+/**
+ * Bytes that malloc has given out in the whole process, without what is garbage here; `null` where the C library does not
+ * tell.
+ */
 export async function heapBytes(): Promise<(() => number) | null> {
   const koffi = await import("koffi");
   try {
     const names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split(" ");
     const use = koffi.struct(Object.fromEntries(names.map((name) => [name, "size_t"])));
     const mallinfo = koffi.load(null).func("mallinfo2", use, []) as () => HeapUse; // glibc 2.33 and newer
-    return () => Number(mallinfo().uordblks);
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void; // what the flag makes
+    return () => {
+      collect();
+      return Number(mallinfo().uordblks);
+    };
   } catch {
     return null;
   }
