@@ -1,5 +1,5 @@
 import { RpcError } from "virnet";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { setTopText } from "../../src/domain/definition.ts";
 import { Impact, State } from "../../src/domain/domain.ts";
 import * as lifecycle from "../../src/domain/lifecycle.ts";
@@ -21,9 +21,7 @@ beforeEach(() => {
   hypervisor = emptyHypervisor();
   seen = [];
   // Who is told, and how, is the hub's affair.
-  vi.spyOn(hypervisor.events, "domainLifecycle").mockImplementation(({ id }, event, detail) => {
-    seen.push([event, detail, id]);
-  });
+  hypervisor.events.domainLifecycle = ({ id }, event, detail) => seen.push([event, detail, id]);
 });
 
 const demo = () => parseDomain(domainXml("demo", { uuid: DEMO_UUID }));
