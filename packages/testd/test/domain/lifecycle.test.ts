@@ -124,7 +124,7 @@ describe("a domain's life", () => {
     };
     expect(() => define(4097)).toThrow(RpcError);
     expect(hypervisor.domains.all()).toHaveLength(4096);
-  });
+  }, 120_000);
 });
 
 describe("snapshots", () => {
