@@ -93,10 +93,10 @@ export class Fleet implements AsyncDisposable {
     return this.#hosts;
   }
 
-  /** One more host; the same one for a URI that is there already. Throws `TypeError` when the fleet is closed. */
+  /** One more host; the same one for a URI that is there already, unless that one was given up. Throws `TypeError` when the fleet is closed. */
   add(uri: string): FleetHost {
     const known = this.#hosts.get(uri);
-    if (known !== undefined) return known;
+    if (known !== undefined && known.state.state !== "closed") return known;
     if (this.#closing !== undefined) throw new TypeError(`${uri} can't be added to a fleet that is closed`);
     const host = hostOf(uri, this.#session(uri));
     this.#hosts.set(uri, host);

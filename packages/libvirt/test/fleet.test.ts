@@ -150,6 +150,9 @@ describe("a fleet", () => {
     expect(state).toMatchObject({ state: "closed" });
     expect(state?.state === "closed" && state.error).toBeInstanceOf(UriError);
     expect(await take(events, 2)).toEqual(["a resync", "nonsense ended"]);
+    const given = hosts.hosts.get("nonsense");
+    expect(hosts.add("nonsense")).not.toBe(given);
+    expect(await take(events, 1)).toEqual(["nonsense ended"]);
   });
 
   it("tells the states of all, to the end", async () => {
