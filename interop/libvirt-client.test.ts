@@ -167,7 +167,7 @@ describeWithPeers(["libvirtd", "virsh"], "a libvirtd that is killed", () => {
     expect(closed.reason).toBe("eof");
     expect(failures.length).toBeGreaterThan(0);
     expect(failures.every((failure) => failure instanceof ConnectionError)).toBe(true);
-    await expect(hypervisor.hostname()).rejects.toBe(closed);
+    await expect(hypervisor.hostname()).rejects.toMatchObject({ delivery: "not-sent", cause: closed });
     await expect(events.next()).rejects.toBe(closed);
     expect(hypervisor.client.pending).toBe(0);
   });
