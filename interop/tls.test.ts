@@ -46,6 +46,13 @@ describeWithPeers(["libvirtd", "virsh", "certtool"], "TLS with real peers", () =
       expect(hypervisor.client.security?.peer?.distinguishedName).toBe("O=Testbed,CN=localhost");
     });
 
+    it("lose no time over many calls at once, of which libvirtd reads one per record", async () => {
+      await using hypervisor = await Libvirt.open(`${settings.TLS_URI}&tls_priority=${priority}`);
+      const signal = AbortSignal.timeout(4000); // it looks again after 5 s, when it asks whether we are alive
+      const names = await Promise.all(Array.from({ length: 64 }, () => hypervisor.hostname({ signal })));
+      expect(new Set(names).size).toBe(1);
+    });
+
     it("by the transport that a host alone means", async () => {
       const uri = `test://localhost:${settings.TLS_PORT}/default?pkipath=${settings.PKI_CLIENT}&tls_priority=${priority}`;
       expect(await opened(uri)).toBe("open");

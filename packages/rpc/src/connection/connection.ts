@@ -110,7 +110,7 @@ export class Connection implements Watched {
     );
     const writePair = transport.writePair?.bind(transport);
     const write = (bytes: Uint8Array, done: () => void): void => transport.write(bytes, done);
-    const firstPart = transport.security ? FIRST_ENCRYPTED_PART : undefined;
+    const firstPart = transport.takesOneMessage === true ? 1 : transport.security ? FIRST_ENCRYPTED_PART : undefined;
     this.#queue = new SendQueue(write, slabs, limits, writePair, firstPart);
   }
 

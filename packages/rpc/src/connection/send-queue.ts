@@ -51,6 +51,7 @@ export class SendQueue {
     slabs: SlabPool,
     limits: ProtocolLimits,
     writePair?: WritePair,
+    /** 1 for a write per message. */
     firstPart: number = FIRST_PART,
   ) {
     this.#firstPart = firstPart;
@@ -109,7 +110,7 @@ export class SendQueue {
     if (this.#closed) return;
     const { length } = frame;
     if (length > this.#limits.frame) throw new RangeError(`frame of ${length} bytes exceeds ${this.#limits.frame}`);
-    if (this.#slab === undefined && this.#shared === undefined) {
+    if (this.#slab === undefined && this.#shared === undefined && this.#firstPart > 1) {
       this.#shared = frame;
       queueMicrotask(() => this.#flushLast());
       return;
@@ -141,6 +142,7 @@ export class SendQueue {
       slab.raw(payload);
       endFrame(slab, start);
       this.#copied.push(sent);
+      if (this.#firstPart === 1) this.flush();
       return;
     }
     // A slab that leaves at once needs nobody to flush it.
@@ -276,7 +278,7 @@ export class SendQueue {
   }
 
   #flushPart(): void {
-    this.#part *= 2;
+    if (this.#firstPart > 1) this.#part *= 2;
     this.flush();
   }
 

@@ -1,7 +1,9 @@
 import net from "node:net";
 import type { Security } from "../tls/security.ts";
 import { ConnectionError } from "../util/connection-error.ts";
+import { nothing } from "../util/nothing.ts";
 import { describeEndpoint, type Endpoint } from "./address.ts";
+import { SeparateWrites } from "./separate-writes.ts";
 import type { ChannelBinding, Transport, TransportEvents } from "./transport.ts";
 
 /** Bytes read from the system at once; 64 KiB would cost bulk transfers a sixth of their speed. */
@@ -137,6 +139,8 @@ function endpoint(family?: string, host?: string, port?: number): TcpEndpoint | 
 export interface Protection {
   readonly security: Security | null;
   readonly channelBinding: ChannelBinding;
+  /** Each write goes into records of its own. */
+  readonly takesOneMessage?: boolean;
 }
 
 const none: Protection = { security: null, channelBinding: () => null };
@@ -149,6 +153,7 @@ export class NodeSocket implements Transport {
   readonly channelBinding: ChannelBinding;
   readonly #socket: net.Socket;
   readonly #intake: Intake | undefined;
+  readonly #separate: SeparateWrites | undefined;
   #failure: ConnectionError | undefined;
   #ended = false;
   #earlier = 0;
@@ -161,8 +166,13 @@ export class NodeSocket implements Transport {
     this.remote = endpoints.remote;
     this.#socket = socket;
     this.#intake = intake;
+    this.#separate = protection.takesOneMessage === true ? new SeparateWrites(socket) : undefined;
     if (this.local.family !== "unix") socket.setNoDelay(true);
     socket.on("error", (error) => this.#fail(error));
+  }
+
+  get takesOneMessage(): boolean {
+    return this.#separate !== undefined;
   }
 
   /** Node counts what waits in its own queue, too, but drops that when the socket goes. */
@@ -192,8 +202,9 @@ export class NodeSocket implements Transport {
 
   write(bytes: Uint8Array, done: () => void): void {
     // Node takes a write after the end for an error, and would drop what is still on its way.
-    if (this.#socket.writable) this.#socket.write(bytes, done);
-    else queueMicrotask(done);
+    if (!this.#socket.writable) queueMicrotask(done);
+    else if (this.#separate === undefined) this.#socket.write(bytes, done);
+    else this.#separate.write(bytes, done);
   }
 
   /** One system call for both; encrypted it is two, as Node would copy both into one piece first. */
@@ -204,8 +215,8 @@ export class NodeSocket implements Transport {
       return;
     }
     if (this.security !== null) {
-      socket.write(head);
-      socket.write(body, done);
+      this.write(head, nothing);
+      this.write(body, done);
       return;
     }
     socket.cork();
@@ -224,7 +235,9 @@ export class NodeSocket implements Transport {
 
   end(): void {
     // The peer may never close its half, so ours is not left waiting for it.
-    this.#socket.end(() => this.#socket.destroy());
+    const end = (): void => void this.#socket.end(() => this.#socket.destroy());
+    if (this.#separate === undefined) end();
+    else this.#separate.whenIdle(end);
   }
 
   destroy(error: ConnectionError): void {

@@ -13,6 +13,7 @@ import {
   HANDSHAKE_MS,
   handshakeFailure,
   loadedContext,
+  OWN_PROTOCOL,
   securityOf,
   type TlsOptions,
 } from "./tls-context.ts";
@@ -56,6 +57,7 @@ function connectionOptions(host: string, options: TlsClientOptions): Settings {
   return {
     secureContext: loadedContext(options),
     allowHalfOpen: true,
+    ALPNProtocols: [OWN_PROTOCOL],
     // Decided by our own check, which has reasons to tell.
     rejectUnauthorized: false,
     checkServerIdentity: () => undefined,
@@ -123,6 +125,7 @@ function shakeHands(
         new NodeSocket(socket, intake, endpointsOf(socket, name), {
           security,
           channelBinding: channelBindingOf(socket, "client"),
+          takesOneMessage: socket.alpnProtocol !== OWN_PROTOCOL,
         }),
       );
     });

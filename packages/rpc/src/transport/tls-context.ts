@@ -18,6 +18,8 @@ export interface TlsOptions extends Credentials {
 export const HANDSHAKE_MS = 10_000;
 /** The byte, as application data, by which a server says that it accepts the client (F109). */
 export const CONFIRMATION = 1;
+/** By this ALPN name two of us know each other; GnuTLS's ends that want none, as libvirt's, pass over it. */
+export const OWN_PROTOCOL = "virnet";
 
 /** Node's options for both roles. Throws `RangeError` for a priority string that can't be translated. */
 export function contextOptions({ trust, pairs, priority }: TlsOptions): tls.SecureContextOptions {

@@ -13,6 +13,7 @@ import {
   evidenceOf,
   HANDSHAKE_MS,
   handshakeFailure,
+  OWN_PROTOCOL,
   securityOf,
   type TlsOptions,
 } from "./tls-context.ts";
@@ -55,7 +56,7 @@ export class TlsAcceptor {
       atOnce: options.handshakes ?? HANDSHAKES,
       graceMs: GRACE_MS,
     });
-    const settings = { requestCert: true, rejectUnauthorized: false };
+    const settings = { requestCert: true, rejectUnauthorized: false, ALPNProtocols: [OWN_PROTOCOL] };
     this.#server = tls.createServer({ ...contextOptions(options), ...settings });
     this.#server.on("secureConnection", (socket) => this.#decide(socket));
     this.#server.on("tlsClientError", (error, socket) => this.#handshakeOf(socket)?.drop(failed(error)));

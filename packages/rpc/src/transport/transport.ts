@@ -39,6 +39,8 @@ export interface DescriptorChannel {
 export interface Transport {
   readonly local: Endpoint;
   readonly remote: Endpoint;
+  /** Each write should be one whole message, as the peer may be slow to see more; absent: as one likes. */
+  readonly takesOneMessage?: boolean;
   /** How the bytes are protected; `null` or absent: not at all. */
   readonly security?: Security | null;
   /** Who is at the other end of a UNIX socket; `null` or absent: not known. */

@@ -98,6 +98,16 @@ describe("a turn", () => {
     expect(transport.writes.map(toHex)).toEqual([toHex(concat(...expected))]);
   });
 
+  it("of one message each leaves with a write per message, whatever kind it is", async () => {
+    const { queue, push, transport } = queueOver(defaultLimits, new SlabPool(), 1);
+    for (let i = 0; i < 3; i++) push(i);
+    queue.pushFrame(frame(header(3), Uint8Array.of(3)));
+    queue.pushRaw(header(4), Uint8Array.of(4), () => {});
+    push(5);
+    await nextTurn();
+    expect(transport.writes.map((bytes) => cutFrames(bytes).frames.length)).toEqual([1, 1, 1, 1, 1, 1]);
+  });
+
   it("with many messages to be encrypted leaves in longer parts", async () => {
     const { push, transport } = queueOver(defaultLimits, new SlabPool(), FIRST_ENCRYPTED_PART);
     for (let i = 0; i < 200; i++) push(i);

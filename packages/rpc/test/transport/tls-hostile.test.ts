@@ -8,6 +8,7 @@ import { pkiFiles } from "../../src/tls/credentials.ts";
 import type { TlsServerOptions } from "../../src/transport/tls-server.ts";
 import type { ConnectionError } from "../../src/util/connection-error.ts";
 import { Echo } from "../helpers/echo.ts";
+import { cutFrames } from "../helpers/frames.ts";
 import { authority, leaf } from "../helpers/pki.ts";
 import { pkiFolder } from "../helpers/pki-folder.ts";
 
@@ -178,6 +179,22 @@ describe("a client", () => {
       "did not confirm our certificate (it sent 0)",
     );
     expect(await attempt(await lure((socket) => void socket.end()))).toContain("did not confirm our certificate;");
+  });
+
+  it("sends each message in a record of its own to a server that is not ours, as libvirtd overlooks a second one", async () => {
+    const sizes: number[] = [];
+    const port = await lure((socket) => {
+      socket.on("data", (chunk: Buffer) => sizes.push(cutFrames(chunk).frames.length));
+      socket.write("\x01");
+    });
+    const credentials = await pkiFiles(await pkiFolder("client", { ca: [ca], chain: [clientLeaf] }), "client");
+    const client = await connect({ host: "127.0.0.1", port }, { tls: credentials });
+    const say = (): Promise<unknown> => client.program(Echo).say({ text: "hello", repeat: 1 });
+    const calls = Promise.allSettled(Array.from({ length: 40 }, say));
+    await expect.poll(() => sizes.length, { timeout: 8000 }).toBe(40);
+    expect(new Set(sizes)).toEqual(new Set([1]));
+    await client.close();
+    expect((await calls).every(({ status }) => status === "rejected")).toBe(true);
   });
 
   it("waits for it no longer than the deadline", async () => {

@@ -1,0 +1,46 @@
+import type net from "node:net";
+
+interface Waiting {
+  readonly bytes: Uint8Array;
+  readonly done: () => void;
+}
+
+/**
+ * Writes one thing after another, each in TLS records of its own: Node would put all that waits into one. libvirtd reads a
+ * single message of those in a record, and comes back for the rest when the next record arrives, be it seconds later.
+ */
+export class SeparateWrites {
+  readonly #socket: net.Socket;
+  readonly #waiting: Waiting[] = [];
+  #isBusy = false;
+  #then: (() => void) | undefined;
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+  }
+
+  write(bytes: Uint8Array, done: () => void): void {
+    this.#waiting.push({ bytes, done });
+    if (!this.#isBusy) this.#next();
+  }
+
+  /** Calls `then` once nothing waits any more. */
+  whenIdle(then: () => void): void {
+    if (this.#isBusy) this.#then = then;
+    else then();
+  }
+
+  /** A socket that is gone calls back for each write, too. */
+  #next(): void {
+    const next = this.#waiting.shift();
+    this.#isBusy = next !== undefined;
+    if (next === undefined) {
+      this.#then?.();
+      return;
+    }
+    this.#socket.write(next.bytes, () => {
+      next.done();
+      this.#next();
+    });
+  }
+}
