@@ -5,6 +5,7 @@ import { Remote } from "@virnet/libvirt/remote";
 import { type Client, ConnectionError, connect, type TcpAddress, type UnixAddress, type UnixNative } from "virnet";
 import { Server, type ServiceOptions } from "virnet/server";
 import { pkiFiles } from "virnet/tls";
+import { type Possessions, settledPossessions } from "./possessions.ts";
 
 export const grounds = ["unix", "unix with descriptors", "tcp", "tls"] as const;
 export type Ground = (typeof grounds)[number];
@@ -14,12 +15,6 @@ export interface ChurnOptions {
   /** An empty folder for sockets and certificates. */
   readonly folder: string;
   readonly unix: UnixNative;
-}
-
-/** What a process has open: descriptors, and Node's own list of what keeps it alive, by kind. */
-export interface Possessions {
-  readonly descriptors: number;
-  readonly resources: Readonly<Record<string, number>>;
 }
 
 /** Connections at a time. */
@@ -34,10 +29,10 @@ export async function churn(
 ): Promise<{ readonly before: Possessions; readonly after: Possessions }> {
   // Once, for what is loaded and kept.
   await round(ground, options, AT_ONCE);
-  const before = await settled();
+  const before = await settledPossessions();
   for (let done = 0; done < options.cycles; done += PER_SERVICE)
     await round(ground, options, Math.min(PER_SERVICE, options.cycles - done));
-  return { before, after: await settled() };
+  return { before, after: await settledPossessions() };
 }
 
 async function round(ground: Ground, { folder, unix }: ChurnOptions, connections: number): Promise<void> {
@@ -156,29 +151,6 @@ function makePki(folder: string): void {
   const ca = ["-CA", "cacert.pem", "-CAkey", "cakey.pem"];
   for (const role of ["server", "client"])
     make(...request, ...ca, ...leaf, ...name, "-keyout", `${role}key.pem`, "-out", `${role}cert.pem`);
-}
-
-/** What is open once it stays the same: the last ends take a moment. */
-async function settled(): Promise<Possessions> {
-  let last = "";
-  for (let same = 0; same < 5; ) {
-    await new Promise((fulfil) => {
-      setTimeout(fulfil, 20);
-    });
-    const now = JSON.stringify(possessions());
-    same = now === last ? same + 1 : 0;
-    last = now;
-  }
-  return possessions();
-}
-
-function possessions(): Possessions {
-  const resources: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo()) {
-    // Our own pause, and deadlines of connections that are over, which keep nothing.
-    if (kind !== "Timeout") resources[kind] = (resources[kind] ?? 0) + 1;
-  }
-  return { descriptors: readdirSync("/proc/self/fd").length, resources };
 }
 
 function ignoreGone(error: unknown): void {
