@@ -83,11 +83,7 @@ export async function authenticate(
 
 /** What has to be done: what is demanded must be on offer, else the first that is on offer counts. */
 async function wantedKind(port: LoginPort, auth: ClientAuth, signal: AbortSignal): Promise<number> {
-  const { binding = ownAuth } = auth;
-  const { types } = await port
-    .logIn(binding.program, binding.list, undefined, inTime(signal))
-    .catch((error: unknown) => ({ types: noneIfUnknown(error) }));
-  port.proceed(null, "");
+  const types = await wantedKinds(port, auth, signal);
   const demanded = auth.type ?? (auth.mechanism === undefined ? undefined : "sasl");
   const [first = AuthKind.NONE] = types;
   const kind = demanded === undefined ? first : kinds[demanded];
@@ -99,6 +95,17 @@ async function wantedKind(port: LoginPort, auth: ClientAuth, signal: AbortSignal
   if (kind > AuthKind.POLKIT)
     throw new SaslError(`the server wants ${kindName(kind)}, which this client does not know`);
   return kind;
+}
+
+async function wantedKinds(port: LoginPort, { binding = ownAuth }: ClientAuth, signal: AbortSignal): Promise<number[]> {
+  try {
+    const { types } = await port.logIn(binding.program, binding.list, undefined, inTime(signal));
+    // Behind an error reading goes on by itself.
+    port.proceed(null, "");
+    return types;
+  } catch (error) {
+    return noneIfUnknown(error);
+  }
 }
 
 const kinds = { none: AuthKind.NONE, sasl: AuthKind.SASL, polkit: AuthKind.POLKIT } as const;
@@ -210,6 +217,7 @@ class SaslLogin {
     );
   }
 
+  /** To the end of both sides. When it comes to none, a layer that this side has already is closed. */
   async #converse(
     mechanism: string,
     exchange: SaslExchange,
@@ -217,18 +225,23 @@ class SaslLogin {
   ): Promise<Extract<SaslStep, { done: true }>> {
     const { saslStart, saslStep } = this.#binding;
     let step = first;
-    let reply: SaslReply = await this.#say(saslStart, { mech: mechanism, ...dataOf(step) });
-    for (let steps = 0; ; steps++) {
-      if (reply.complete !== 0 && step.done) return step;
-      if (step.done) throw new SaslError(`the server wants to hear more than ${mechanism} has to say`);
-      if (steps === MOST_STEPS) throw new SaslError(`${mechanism} comes to no end`);
-      step = await exchange.step(reply.nil === 0 ? reply.data : null, this.#signal);
-      if (reply.complete !== 0) {
-        if (step.done) return step;
-        throw new SaslError(`the server has had enough before ${mechanism} could check who it is`);
+    try {
+      let reply: SaslReply = await this.#say(saslStart, { mech: mechanism, ...dataOf(step) });
+      for (let steps = 0; ; steps++) {
+        if (reply.complete !== 0 && step.done) return step;
+        if (step.done) throw new SaslError(`the server wants to hear more than ${mechanism} has to say`);
+        if (steps === MOST_STEPS) throw new SaslError(`${mechanism} comes to no end`);
+        step = await exchange.step(reply.nil === 0 ? reply.data : null, this.#signal);
+        if (reply.complete !== 0) {
+          if (step.done) return step;
+          throw new SaslError(`the server has had enough before ${mechanism} could check who it is`);
+        }
+        this.#port.proceed(null, "");
+        reply = await this.#say(saslStep, dataOf(step));
       }
-      this.#port.proceed(null, "");
-      reply = await this.#say(saslStep, dataOf(step));
+    } catch (error) {
+      if (step.done) step.layer?.close();
+      throw error;
     }
   }
 

@@ -2,6 +2,9 @@ import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { authenticate, type LoginPort } from "../../src/client/authenticate.ts";
 import { ownAuth } from "../../src/connection/auth-binding.ts";
+import { ErrorCode } from "../../src/protocol/error-code.ts";
+import { RpcError } from "../../src/protocol/rpc-error.ts";
+import { TestLayer } from "../helpers/layer.ts";
 import { bytes, patient } from "../helpers/sasl.ts";
 
 /** A server that answers each message of a login with the next of these, whatever the message was. */
@@ -64,6 +67,42 @@ it("a server that goes on for ever is left", async () => {
   const outcome = authenticate(answering("CHATTY", endless), { providers: [chatty] }, "localhost", patient);
   await expect(outcome).rejects.toThrow("authentication failed: CHATTY comes to no end");
 });
+
+it("where the server does not know of logins, nothing is read on that was not stopped", async () => {
+  let stops = 0;
+  const port: LoginPort = {
+    ...answering("", []),
+    logIn: () => Promise.reject(new RpcError("Cannot find program 1 version 1", { code: ErrorCode.RPC })),
+    proceed: () => void stops--,
+  };
+  await authenticate(port, {}, "localhost", patient);
+  expect(stops).toBe(0);
+});
+
+it.each(["goes on", "refuses", "falls silent"])(
+  "a layer is closed when the server %s behind the end of this side",
+  async (how) => {
+    const layer = new TestLayer();
+    const port = answering("LAYERED", [{ complete: 0, nil: 1, data: bytes("") }]);
+    const patience = new AbortController();
+    const layered = {
+      mechanisms: async () => ["LAYERED"],
+      start: () => ({
+        step: async () => ({ done: true, output: bytes("x"), user: "alice", layer, ssf: 128 }) as const,
+        close() {},
+      }),
+    };
+    const logIn: LoginPort["logIn"] = (program, procedure, args, signal) => {
+      if (procedure.number !== ownAuth.saslStart.number || how === "goes on")
+        return port.logIn(program, procedure, args, signal);
+      if (how === "falls silent") patience.abort(new Error("enough"));
+      return Promise.reject(how === "refuses" ? new RpcError("no") : signal.reason);
+    };
+    const outcome = authenticate({ ...port, logIn }, { providers: [layered] }, "localhost", patience.signal);
+    await expect(outcome).rejects.toThrow();
+    expect(layer.closed).toBe(1);
+  },
+);
 
 it("a server that wants more than a mechanism has to say is left", async () => {
   const port = answering("PLAIN", [{ complete: 0, nil: 0, data: bytes("more") }]);
