@@ -12,7 +12,11 @@ import { formatKeys, parseKeys, scramKeys } from "./scram-keys.ts";
  * be tried, so it is for its owner's eyes.
  */
 
-type Users = ReadonlyMap<string, readonly ScramKeys[]>;
+interface Users {
+  readonly byName: ReadonlyMap<string, readonly ScramKeys[]>;
+  /** What most keys of a mechanism look like: reckoned beforehand, or strangers would be told from users by the time that it takes. */
+  readonly shapes: ReadonlyMap<ScramName, KeyShape>;
+}
 
 /** Somebody else changes the file: we wait this long for them. */
 const LOCK_MS = 5000;
@@ -24,8 +28,9 @@ const OTHERS = constants.S_IROTH | constants.S_IWOTH | constants.S_IXOTH;
  * it can't be read, with `TypeError` when a line is wrong (naming file and line) or everybody may read it.
  */
 export async function keyFile(path: string): Promise<KeyStore> {
-  let users = await readUsers(path);
+  // Ahead of the reading: should the file change meanwhile, it is read again.
   let version = await versionOf(path);
+  let users = await readUsers(path);
   return {
     async find(user) {
       const now = await versionOf(path);
@@ -33,15 +38,15 @@ export async function keyFile(path: string): Promise<KeyStore> {
         users = await readUsers(path);
         version = now;
       }
-      return users.get(user) ?? null;
+      return users.byName.get(user) ?? null;
     },
-    shape: (mechanism) => usualShape(users, mechanism),
+    shape: (mechanism) => users.shapes.get(mechanism) ?? newShape,
   };
 }
 
 /** The names in a file of users, in its order. Rejects as {@link keyFile} does. */
 export async function listUsers(path: string): Promise<readonly string[]> {
-  return [...(await readUsers(path)).keys()];
+  return [...(await readUsers(path)).byName.keys()];
 }
 
 export interface SetUserOptions {
@@ -93,7 +98,7 @@ async function readUsers(path: string): Promise<Users> {
     const keys = users.get(entry.user) ?? [];
     users.set(entry.user, [...keys, readKeys(entry.keys, `${path}:${at + 1}`)]);
   }
-  return users;
+  return { byName: users, shapes: usualShapes([...users.values()].flat()) };
 }
 
 function entryOf(line: string): { user: string; keys: string } | undefined {
@@ -172,17 +177,18 @@ async function versionOf(path: string): Promise<string> {
   return `${ino} ${mtimeNs} ${size}`;
 }
 
-/** What most keys of a mechanism look like. */
-function usualShape(users: Users, mechanism: ScramName): KeyShape {
-  const counts = new Map<string, { shape: KeyShape; count: number }>();
-  for (const keys of users.values()) {
-    for (const { mechanism: its, iterations, salt } of keys) {
-      if (its !== mechanism) continue;
-      const id = `${iterations} ${salt.length}`;
-      const seen = counts.get(id) ?? { shape: { iterations, saltBytes: salt.length }, count: 0 };
-      counts.set(id, { ...seen, count: seen.count + 1 });
-    }
+/** Of keys as they are made now, for a mechanism that nobody has. */
+const newShape: KeyShape = { iterations: ITERATIONS, saltBytes: SALT_BYTES };
+
+function usualShapes(all: readonly ScramKeys[]): ReadonlyMap<ScramName, KeyShape> {
+  const counts = new Map<string, number>();
+  const usual = new Map<ScramName, { readonly shape: KeyShape; readonly count: number }>();
+  for (const { mechanism, iterations, salt } of all) {
+    const id = `${mechanism} ${iterations} ${salt.length}`;
+    const count = (counts.get(id) ?? 0) + 1;
+    counts.set(id, count);
+    if (count > (usual.get(mechanism)?.count ?? 0))
+      usual.set(mechanism, { shape: { iterations, saltBytes: salt.length }, count });
   }
-  const usual = [...counts.values()].toSorted((a, b) => b.count - a.count)[0];
-  return usual?.shape ?? { iterations: ITERATIONS, saltBytes: SALT_BYTES };
+  return new Map([...usual].map(([mechanism, { shape }]) => [mechanism, shape]));
 }

@@ -1,6 +1,8 @@
-import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { chmod, mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { keyFile, listUsers, removeUser, setUser } from "../../src/sasl/key-file.ts";
 import { isPasswordOf } from "../../src/sasl/scram-keys.ts";
@@ -32,6 +34,29 @@ it("keeps users, for their owner's eyes, and no password", async () => {
   expect(await store.find("Bob B.", patient)).toHaveLength(1);
   expect(await store.find("mallory", patient)).toBeNull();
   expect(store.shape?.("SCRAM-SHA-1")).toEqual({ iterations: 4096, saltBytes: 16 });
+});
+
+it("strangers look like most users, which takes no longer than to find a user", async () => {
+  await setUser(path, "alice", "x", { iterations: 5000, mechanisms: ["SCRAM-SHA-1", "SCRAM-SHA-256"] });
+  await setUser(path, "bob", "x", { iterations: 6000, mechanisms: ["SCRAM-SHA-256"] });
+  await setUser(path, "carol", "x", { iterations: 6000, mechanisms: ["SCRAM-SHA-256"] });
+  const store = await keyFile(path);
+  const iterations = (["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const).map(
+    (mechanism) => store.shape?.(mechanism).iterations,
+  );
+  expect(iterations).toEqual([5000, 6000, 32_768]);
+  expect(store.shape?.("SCRAM-SHA-256")).toBe(store.shape?.("SCRAM-SHA-256"));
+});
+
+it("sees a change that comes while the file is read for the first time", async () => {
+  await promisify(execFile)("mkfifo", ["-m", "600", path]);
+  const opening = keyFile(path);
+  const slow = await open(path, "w");
+  await setUser(`${path}.next`, "alice", "one", quick);
+  await rename(`${path}.next`, path);
+  await slow.close();
+  const store = await opening;
+  expect(await store.find("alice", patient)).toHaveLength(2);
 });
 
 it("sees changes at once, and leaves alone what it does not know", async () => {
