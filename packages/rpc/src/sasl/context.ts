@@ -15,7 +15,7 @@ export interface ConnectionFacts {
   readonly security: {
     readonly encrypted: boolean;
     readonly ssf: number;
-    readonly peer: { readonly distinguishedName: string } | null;
+    readonly peer: { readonly distinguishedName: string; readonly trusted: boolean } | null;
   } | null;
   channelBinding(type: ChannelBindingType): Uint8Array | null;
 }
@@ -40,12 +40,14 @@ const BUFFER_BYTES = 65_536;
 export function contextOf(facts: ConnectionFacts, { service, host, minSsf }: ContextOptions): SaslContext {
   const { local, remote, security } = facts;
   const isSafe = security?.encrypted === true || minSsf === 0 || !("port" in local || local.family === "command");
+  // A certificate that was not believed proves no name.
+  const identity = security?.peer?.trusted === true ? security.peer.distinguishedName : null;
   return {
     service,
     host,
     local: saslForm(local),
     remote: saslForm(remote),
-    external: security === null ? null : { ssf: security.ssf, identity: security.peer?.distinguishedName ?? null },
+    external: security === null ? null : { ssf: security.ssf, identity },
     minSsf: isSafe ? 0 : minSsf,
     maxSsf: isSafe ? 0 : MOST_SSF,
     maxBuffer: BUFFER_BYTES,

@@ -71,7 +71,7 @@ export interface ServerClientParts {
 
 /** Who a client has proved to be; what it has not is `null`. */
 export interface ClientIdentity {
-  /** The name in its certificate, in the text form of allow-lists. */
+  /** The name in its certificate, in the text form of allow-lists; `null` for one that only `verify: false` has let pass. */
   readonly x509DistinguishedName: string | null;
   /** The process at the other end of a UNIX socket, where the service was given `unix`. */
   readonly unix: UnixIdentity | null;
@@ -220,8 +220,12 @@ export class ServerClient {
 
   /** Who the client has proved to be. */
   get identity(): ClientIdentity {
-    const { distinguishedName = null } = this.#security?.peer ?? {};
-    return { x509DistinguishedName: distinguishedName, unix: this.#unix, saslUserName: this.#auth?.user ?? null };
+    const { peer = null } = this.#security ?? {};
+    return {
+      x509DistinguishedName: peer?.trusted === true ? peer.distinguishedName : null,
+      unix: this.#unix,
+      saslUserName: this.#auth?.user ?? null,
+    };
   }
 
   /** Can calls of this client, and replies to them, pass descriptors? */

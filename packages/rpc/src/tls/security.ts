@@ -17,5 +17,7 @@ export interface Security {
 export interface PeerCertificate {
   /** In the text form of allow-lists and `virt-pki-query-dn`. */
   readonly distinguishedName: string;
+  /** Has it passed all checks? One that only `verify: false` has let pass may say any name. */
+  readonly trusted: boolean;
   readonly der: Uint8Array;
 }

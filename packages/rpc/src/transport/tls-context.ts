@@ -90,7 +90,11 @@ export function securityOf(socket: tls.TLSSocket, findings: PeerFindings): Secur
     peer:
       certificate === null
         ? null
-        : { distinguishedName: certificate.subject, der: new Uint8Array(certificate.x509.raw) },
+        : {
+            distinguishedName: certificate.subject,
+            trusted: problem === null,
+            der: new Uint8Array(certificate.x509.raw),
+          },
     warnings: problem === null ? warnings : [problem, ...warnings],
   };
 }

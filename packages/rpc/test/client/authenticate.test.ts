@@ -126,6 +126,32 @@ describe("over TLS", () => {
     expect(client?.identity.saslUserName).toBe(client?.identity.x509DistinguishedName);
     expect(client?.identity.saslUserName).toMatch(/^.*CN=/);
   });
+
+  it("EXTERNAL lets in nobody whose certificate only verify: false has let pass", async () => {
+    const ca = authority();
+    const forged = leaf(authority({ name: "Other CA" }), "client", { name: "alice" });
+    const folder = await pkiFolder("server", { ca: [ca], chain: [leaf(ca, "server")] });
+    const callers: ServerClient[] = [];
+    await using server = new Server({ name: "echod" }).add(Echo, {
+      say({ text }, { client }) {
+        callers.push(client);
+        return { lines: [text] };
+      },
+    });
+    const tls = { ...(await pkiFiles(folder, "server")), verify: false };
+    const open = async (options: SaslServerOptions, auth: ClientAuth): Promise<Client> => {
+      const { port = 0 } = await server.listen({ host: "localhost", port: 0 }, { tls, auth: saslServer(options) });
+      const shown = await pkiFiles(await pkiFolder("client", { ca: [ca], chain: [forged] }), "client", {
+        sanity: false,
+      });
+      return connect({ host: "localhost", port }, { tls: shown, auth });
+    };
+    await expect(open({ mechanisms: ["EXTERNAL"], limits: quick }, {})).rejects.toMatchObject({ code: 45 });
+    await using client = await open({ users }, alice);
+    await client.program(Echo).say(hello);
+    expect(callers[0]?.identity).toMatchObject({ x509DistinguishedName: null, saslUserName: "alice" });
+    expect(callers[0]?.security?.peer).toMatchObject({ distinguishedName: "CN=alice", trusted: false });
+  });
 });
 
 describe("over plain TCP", () => {
