@@ -159,7 +159,7 @@ export class Dispatcher {
       client.loggedIn();
     } catch (error) {
       client.auth?.refused();
-      client.refuse(header, error instanceof RpcError ? error : authFailed());
+      this.#answer(client, header, error instanceof RpcError ? error : authFailed(), procedure.name);
       if (client.auth?.isSpent === true) client.close();
     } finally {
       client.release();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { connect } from "../../src/connect.ts";
 import { ownAuth } from "../../src/connection/auth-binding.ts";
+import { RpcError } from "../../src/protocol/rpc-error.ts";
 import { type PolkitVerdict, polkitServer } from "../../src/server/polkit.ts";
 import { Server } from "../../src/server/server.ts";
 import { memoryPair } from "../../src/transport/memory.ts";
@@ -20,7 +21,10 @@ const somebody: UnixIdentity = {
 async function visit(check: () => Promise<PolkitVerdict>, identity: UnixIdentity | null = somebody) {
   const asked: unknown[] = [];
   const refusals: string[] = [];
-  await using server = new Server({ name: "echod" }).add(Echo, { say: ({ text }) => ({ lines: [text] }) });
+  const failures: unknown[] = [];
+  await using server = new Server({ name: "echod", onHandlerError: ({ error }) => failures.push(error) }).add(Echo, {
+    say: ({ text }) => ({ lines: [text] }),
+  });
   const gate = await server.openGate(
     polkitServer({
       check: async (process, action) => {
@@ -35,13 +39,21 @@ async function visit(check: () => Promise<PolkitVerdict>, identity: UnixIdentity
   const auth = { binding: ownAuth };
   try {
     await using client = await connect({ transport }, { auth });
-    return { asked, refusals, outcome: await client.program(Echo).say({ text: "hi", repeat: 1 }) };
+    return { asked, refusals, failures, outcome: await client.program(Echo).say({ text: "hi", repeat: 1 }) };
   } catch (outcome) {
-    return { asked, refusals, outcome };
+    return { asked, refusals, failures, outcome };
   }
 }
 
 describe("polkit", () => {
+  it("a refusal of more words than a message has room for is an internal error, and told here", async () => {
+    const { outcome, failures } = await visit(async () => {
+      throw new RpcError("x".repeat(5_000_000));
+    });
+    expect(failures).toHaveLength(1);
+    expect(outcome).toMatchObject({ name: "RpcError", message: "internal error: AUTH_PROC_POLKIT failed" });
+  });
+
   it("lets in whom it says yes to, and is asked about the right process", async () => {
     const { asked, outcome } = await visit(async () => "yes");
     expect(outcome).toEqual({ lines: ["hi"] });
