@@ -37,8 +37,13 @@ export function dialogue(
   let current: AbortSignal;
   const advance = async (input: Uint8Array | null): Promise<SaslStep> => {
     const running = (script ??= begin(input, () => current));
-    const { done, value } = await running.next(input);
-    return done === true ? { done, ...value, layer: null, ssf: 0 } : { done: false, output: value };
+    try {
+      const { done, value } = await running.next(input);
+      return done === true ? { done, ...value, layer: null, ssf: 0 } : { done: false, output: value };
+    } finally {
+      // What came to be behind `close`, which did not wait for this.
+      if (isClosed) wipe();
+    }
   };
   return {
     async step(input, signal) {
@@ -50,7 +55,6 @@ export function dialogue(
       const step = await abortable(advance(input), signal);
       isBusy = false;
       isOver = step.done;
-      if (isClosed) wipe();
       return step;
     },
     close() {
