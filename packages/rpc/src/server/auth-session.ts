@@ -210,8 +210,11 @@ export class AuthSession implements Entrant {
   /** The same for all reasons, in what it says and when. */
   async #reject(began: number, reason: unknown): Promise<never> {
     const { signal } = this.#client;
-    this.#note(reason);
-    await pause(began + this.#gate.auth.limits.delayMs - performance.now(), signal);
+    try {
+      this.#note(reason);
+    } finally {
+      await pause(began + this.#gate.auth.limits.delayMs - performance.now(), signal);
+    }
     throw authFailed();
   }
 

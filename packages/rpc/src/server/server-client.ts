@@ -185,7 +185,7 @@ export class ServerClient {
     if (gate !== undefined) {
       // Until its turn comes it is not read from.
       this.#connection.hold();
-      this.#connection.boundFrames(LOGIN_FRAME_BYTES);
+      this.#connection.boundFrames(Math.min(LOGIN_FRAME_BYTES, limits.frame));
       this.#auth = gate.enter(this);
     }
     this.#connection.start();

@@ -6,6 +6,7 @@ import { VirNetMessageError } from "../../src/protocol/gen/net.ts";
 import type { SaslServerProvider } from "../../src/sasl/mechanism.ts";
 import { scramKeys } from "../../src/sasl/scram-keys.ts";
 import { type AuthLimits, type SaslServerOptions, saslServer } from "../../src/sasl/server-auth.ts";
+import type { ServerLimits } from "../../src/server/limits.ts";
 import { Server } from "../../src/server/server.ts";
 import { openTransport } from "../../src/transport/open.ts";
 import type { Transport } from "../../src/transport/transport.ts";
@@ -28,9 +29,13 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-async function daemon(options: Partial<SaslServerOptions> = {}, limits: Partial<AuthLimits> = {}) {
+async function daemon(
+  options: Partial<SaslServerOptions> = {},
+  limits: Partial<AuthLimits> = {},
+  serverLimits: Partial<ServerLimits> = {},
+) {
   const refusals: string[] = [];
-  const server = new Server({ name: "echod" }).add(Echo, {
+  const server = new Server({ name: "echod", limits: serverLimits }).add(Echo, {
     say: ({ text }) => ({ lines: [text] }),
     watch: () => undefined,
   });
@@ -261,6 +266,20 @@ describe("who keeps trying", () => {
   });
 });
 
+it("a log that fails takes away neither the delay nor the limit", async () => {
+  const onRefused = (): never => {
+    throw new Error("no space left on device");
+  };
+  const { visit } = await daemon({ onRefused }, { delayMs: 60, attempts: 2 });
+  const peer = visit();
+  const began = performance.now();
+  peer.send(step("x"), step("x"));
+  await refused(peer);
+  expect(performance.now() - began).toBeGreaterThan(55);
+  await refused(peer);
+  await peer.gone();
+});
+
 describe("who says nothing", () => {
   it("has to go in time, but for those who have logged in", async () => {
     const { visit, server } = await daemon({}, { deadlineMs: 150 });
@@ -289,6 +308,15 @@ describe("who says nothing", () => {
     last.send(list());
     next.break();
     expect((await last.next()).header.status).toBe(OK);
+  });
+
+  it("can't make us hold larger frames than who has logged in", async () => {
+    const { visit } = await daemon({}, {}, { frame: 1000 });
+    const peer = visit();
+    peer.send(
+      frame({ program: 1, version: 1, procedure: 1, type: CALL, serial: 1, status: OK }, new Uint8Array(1), 1001),
+    );
+    await peer.gone();
   });
 
   it("can't make us hold large frames", async () => {
