@@ -32,7 +32,10 @@ export class CyrusExchange implements SaslExchange {
     const { code, output: at, length } = await this.#advance(input, signal);
     this.#session.check(code);
     const output = at === null ? null : this.#copyOf(at, length);
-    return code === results.continue ? { done: false, output } : this.#concluded(output);
+    if (code === results.continue) return { done: false, output };
+    // Nothing but this lets anybody in.
+    if (code !== results.ok) throw this.#session.failure(code);
+    return this.#concluded(output);
   }
 
   close(): void {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { clientOver } from "../../src/cyrus/client.ts";
+import { results } from "../../src/cyrus/numbers.ts";
 import { serverOver } from "../../src/cyrus/server.ts";
 import { authenticate, clientContext, type Sides, serverContext, wantsLayer } from "../helpers/authenticate.ts";
 import { type Counted, countedLibsasl2, heapBytes } from "../helpers/counted.ts";
@@ -65,6 +66,22 @@ describeWithCyrus("what libsasl2 holds", () => {
     running.close();
     await expect(step).rejects.toThrow("was closed");
     await vi.waitFor(expectNothingHeld);
+  });
+
+  it("lets nobody in with a result that a server does not know", async () => {
+    const { sasl } = counted;
+    const { sasl_server_start: start } = sasl.functions;
+    const async: typeof start.async = (...args) => {
+      const [connection, mechanism, input, size, output, length, done] = args;
+      start.async(connection, mechanism, input, size, output, length, (error) => done(error, results.interact));
+    };
+    const functions = { ...sasl.functions, sasl_server_start: Object.assign(start.bind(null), { async }) };
+    const odd = await serverOver({ ...sasl, functions }, { mechanisms: ["PLAIN"] });
+    const exchange = odd.start("PLAIN", serverContext());
+    const step = exchange.step(new TextEncoder().encode("\0alice\0alice-secret"), forLong());
+    await expect(step).rejects.toThrow("Cyrus SASL");
+    exchange.close();
+    expectNothingHeld();
   });
 
   it("is given back when the user gives up being asked", async () => {
