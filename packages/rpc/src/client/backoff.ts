@@ -54,7 +54,9 @@ export class Backoff {
 
   #wait(): number {
     const { initial, max, factor, jitter, random } = this.#options;
-    return Math.min(max, initial * factor ** this.#failures) * (1 - jitter * random());
+    // Past the largest number times an `initial` of zero there is none.
+    const grown = Math.min(max, initial * Math.min(factor ** this.#failures, Number.MAX_VALUE));
+    return grown * (1 - jitter * random());
   }
 
   #isInTime(now: number, wait: number): boolean {

@@ -30,6 +30,11 @@ describe("waits", () => {
   });
 });
 
+it("of nothing stays nothing, however many failed", () => {
+  const backoff = new Backoff({ initial: 0 });
+  for (let n = 0; n < 2000; n++) expect(backoff.failed(0)).toBe(0);
+});
+
 describe("the end", () => {
   it("comes after so many attempts", () => {
     const backoff = new Backoff({ ...steady, attempts: 3 });
