@@ -9,12 +9,13 @@ export interface LibvirtReconnectOptions extends ReconnectOptions {
   readonly fromStart?: boolean;
   /**
    * May a procedure run twice? Unless given: those whose `@acl` lines in libvirt's protocol want no more than to read, but
-   * for those that open the connection and register callbacks, for they mean the connection on which they are called.
+   * for those that open the connection and register callbacks, for they mean the connection on which they are called,
+   * and for one that sets what others only read, whatever its line says.
    */
   readonly isSafe?: (procedure: AnyProcedure) => boolean;
 }
 
 /** See `isSafe`. */
 export function isSafe(procedure: AnyProcedure): boolean {
-  return readsOnly(procedure) && !/_CONNECT_OPEN$|REGISTER/.test(procedure.name);
+  return readsOnly(procedure) && !/_CONNECT_OPEN$|REGISTER|_SET_/.test(procedure.name);
 }

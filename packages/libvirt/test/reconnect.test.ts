@@ -177,6 +177,7 @@ describe("procedures that may run twice", () => {
   it.each([
     procedures.domainCreate,
     procedures.domainDefineXml,
+    procedures.domainSetSchedulerParameters,
     procedures.connectOpen,
     procedures.connectClose,
     procedures.connectDomainEventCallbackRegisterAny,
