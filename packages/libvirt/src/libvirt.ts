@@ -271,10 +271,12 @@ export class Libvirt implements AsyncDisposable {
 
   /** Says goodbye and closes; calls in flight reject. A connection that has gone is no error. */
   async close(): Promise<void> {
-    if (this.#caller instanceof Client) {
-      await this.remote.connectClose(undefined, { signal: AbortSignal.timeout(GOODBYE_MS) }).catch(ignoreGone);
+    try {
+      if (this.#caller instanceof Client)
+        await this.remote.connectClose(undefined, { signal: AbortSignal.timeout(GOODBYE_MS) }).catch(ignoreGone);
+    } finally {
+      await this.#caller.close();
     }
-    await this.#caller.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -111,6 +111,15 @@ describe("closing", () => {
     await hypervisor.close();
     await expect(hypervisor.hostname()).rejects.toBeInstanceOf(ConnectionError);
   });
+
+  it("leaves no connection when the server takes no goodbye", async () => {
+    const connectClose = (): never => {
+      throw new RpcError("not now");
+    };
+    const hypervisor = await Libvirt.open(await serve({ ...opening, connectClose }));
+    await expect(hypervisor.close()).rejects.toThrow("not now");
+    await vi.waitFor(() => expect([...server.clients]).toEqual([]));
+  });
 });
 
 async function serve(handlers: Handlers<RemoteProcedures>): Promise<string> {
