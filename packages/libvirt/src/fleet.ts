@@ -159,7 +159,7 @@ export class Fleet implements AsyncDisposable {
     });
   }
 
-  /** One iteration over all hosts that there are and will be. What `join` is given last aborts when it is over. `join` never rejects. */
+  /** One iteration over all hosts that there are and will be. What `join` is given last aborts when it is over; what it rejects with ends it. */
   #merge<T>(
     signal: AbortSignal | undefined,
     join: (host: FleetHost, merged: Merged<T>, over: AbortSignal) => Promise<void>,
@@ -175,7 +175,9 @@ export class Fleet implements AsyncDisposable {
     const joiner = (host: FleetHost): void => {
       const over = new AbortController();
       overs.add(over);
-      void join(host, merged, over.signal).then(() => overs.delete(over));
+      join(host, merged, over.signal)
+        .catch((error: unknown) => merged.end(error))
+        .finally(() => overs.delete(over));
     };
     let offSignal = nothing;
     this.#joiners.add(joiner);

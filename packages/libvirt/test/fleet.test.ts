@@ -155,6 +155,15 @@ describe("a fleet", () => {
     expect(await take(events, 1)).toEqual(["nonsense ended"]);
   });
 
+  it("ends an iteration over events that can't be asked for, also at a host that comes later", async () => {
+    const [a] = await booted("a");
+    await using hosts = fleet([], options);
+    const events = hosts.events({ limit: 0 });
+    hosts.add(a?.uri ?? "");
+    await expect(events.next()).rejects.toThrow(RangeError);
+    await expect(hosts.events({ limit: 0 }).next()).rejects.toThrow(RangeError);
+  });
+
   it("tells the states of all, to the end", async () => {
     const [a] = await booted("a");
     const hosts = fleet([a?.uri ?? ""], options);
