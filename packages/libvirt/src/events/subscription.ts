@@ -82,6 +82,7 @@ export class Subscription implements Events, EventSink {
       bytes: MOST_BYTES,
       overflow,
       lagged: (lost) => ({ kind: "lagged", lost }),
+      spare: ({ kind }) => kind === "resync",
       onEnd: () => {
         offSignal();
         this.#ended = true;

@@ -13,6 +13,8 @@ export interface AsyncQueueOptions<T> {
   readonly overflow: OverflowPolicy;
   /** Makes the item that tells the reader how many `dropOldest` has thrown away in its place; without it there is none. */
   readonly lagged?: (lost: number) => T;
+  /** Items that `dropOldest` may not lose: the last that gave way comes all the same, behind the count of the lost. */
+  readonly spare?: (item: T) => boolean;
   /** Called once, when the reader leaves or the queue ends. */
   readonly onEnd: () => void;
 }
@@ -39,6 +41,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
   #dropped = 0;
   /** Of those, the ones that the reader has yet to hear of. */
   #lost = 0;
+  #spared: { readonly item: T } | undefined;
 
   constructor(options: AsyncQueueOptions<T>) {
     if (!(options.limit >= 1)) throw new RangeError(`queue limit is ${options.limit}, expected at least 1`);
@@ -93,6 +96,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
   next(): Promise<IteratorResult<T, undefined>> {
     const reader = deferred<IteratorResult<T, undefined>>();
     if (this.#lost > 0) reader.resolve({ value: this.#takeLagged(), done: false });
+    else if (this.#spared !== undefined) reader.resolve({ value: this.#takeSpared(this.#spared), done: false });
     else if (this.#items.size > 0) reader.resolve({ value: this.#take(), done: false });
     else if (this.#ended) this.#finish(reader);
     else this.#readers.push(reader);
@@ -103,6 +107,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
     this.#items.clear();
     this.#sizes.clear();
     this.#lost = 0;
+    this.#spared = undefined;
     this.end();
     this.#error = undefined;
     return Promise.resolve({ value: undefined, done: true });
@@ -131,6 +136,11 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
     return (this.#options.lagged as (lost: number) => T)(lost);
   }
 
+  #takeSpared({ item }: { readonly item: T }): T {
+    this.#spared = undefined;
+    return item;
+  }
+
   #isOver(): boolean {
     const { limit, bytes = Number.POSITIVE_INFINITY } = this.#options;
     return this.size > limit || (this.#bytes > bytes && this.size > 1);
@@ -147,7 +157,11 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   #drop(): void {
-    this.#take();
+    const item = this.#take();
+    if (this.#options.spare?.(item) === true) {
+      this.#spared = { item };
+      return;
+    }
     this.#dropped++;
     if (this.#options.lagged !== undefined) this.#lost++;
   }

@@ -152,6 +152,16 @@ describe("a queue that tells what it has lost", () => {
     expect(queue.dropped).toBe(3);
   });
 
+  it("spares the last of what must not be lost", async () => {
+    const spare = (value: string): boolean => value.startsWith("!");
+    const queue = new AsyncQueue<string>({ limit: 1, overflow: "dropOldest", lagged: String, spare, onEnd() {} });
+    for (const value of ["a", "!b", "c", "!d", "e"]) queue.push(value);
+    queue.end();
+    const all = [await queue.next(), await queue.next(), await queue.next(), await queue.next()];
+    expect(all).toEqual([item("2"), item("!d"), item("e"), end]);
+    expect(queue.dropped).toBe(2);
+  });
+
   it("says so before its end, too, unless the reader has left", async () => {
     const queue = lossy(1);
     for (const value of ["a", "b"]) queue.push(value);
