@@ -1,9 +1,8 @@
 import type { EventType } from "../program/program.ts";
 import { AsyncQueue } from "../util/async-queue.ts";
-import { ConnectionError } from "../util/connection-error.ts";
 import { deferred } from "../util/deferred.ts";
 import { nothing } from "../util/nothing.ts";
-import { abortable, onAbort } from "../util/signals.ts";
+import { onAbort } from "../util/signals.ts";
 import type { Client } from "./client.ts";
 import { type EventOptions, type EventStream, Lagged } from "./event-hub.ts";
 
@@ -47,7 +46,7 @@ export class SessionEvents {
     this.#live.add(subscription);
     subscription.begin(options.signal);
     if (this.#ended) subscription.end(this.#error);
-    else if (this.#over !== undefined) void subscription.enrol(this.#over);
+    else if (this.#over !== undefined && this.#live.has(subscription)) void subscription.enrol(this.#over);
     // It is given payloads of its type, and of no other.
     return subscription as AsyncQueue<unknown> as SessionEventStream<T> & AsyncQueue<T | Resync | Lagged>;
   }
@@ -95,6 +94,7 @@ class Subscription extends AsyncQueue<unknown> {
       bytes: MOST_BYTES,
       overflow,
       lagged: (lost) => new Lagged(lost),
+      spare: (item) => item instanceof Resync,
       onEnd: () => {
         this.#offClient();
         this.#offSignal();
@@ -122,11 +122,12 @@ class Subscription extends AsyncQueue<unknown> {
     });
     this.carry((change) => client.weigh(change));
     try {
-      await abortable(this.#register(client, signal), signal);
+      await this.#register(client, signal);
+      if (signal.aborted) return;
       this.#isBehind ||= this.#connections++ > 0;
       this.#settleReady.resolve();
     } catch (error) {
-      if (!signal.aborted && !(error instanceof ConnectionError)) this.end(error);
+      if (!signal.aborted && client.isOpen) this.end(error);
     }
   }
 

@@ -1,7 +1,7 @@
 import type { EventType, Procedure, Program, StreamDirection } from "../program/program.ts";
 import { AbortHub } from "../util/abort-hub.ts";
 import { AsyncQueue } from "../util/async-queue.ts";
-import { ConnectionError, undelivered } from "../util/connection-error.ts";
+import { ConnectionError, type Delivery, undelivered } from "../util/connection-error.ts";
 import { deferred } from "../util/deferred.ts";
 import { channel } from "../util/diagnostics.ts";
 import { nothing } from "../util/nothing.ts";
@@ -177,20 +177,27 @@ export class Session implements AsyncDisposable {
   ): Promise<CallResult<Ret, Stream>> {
     const { retry = this.#settings.retry, signal }: CallOptions = options ?? {};
     const mayRepeat = (error: unknown): boolean => retry === "safe" && this.#isHarmless(error, procedure);
-    for (let sends = 1; ; sends++) {
-      const client = await this.#connection(sends > 1 || this.#settings.whileLost === "wait", signal);
-      try {
-        return await client.call(program, procedure, args, options);
-      } catch (error) {
-        if (sends === SENDS || !mayRepeat(error)) throw error;
+    let doubt: unknown;
+    try {
+      for (let sends = 1; ; sends++) {
+        const client = await this.#connection(sends > 1 || this.#settings.whileLost === "wait", signal);
+        try {
+          return await client.call(program, procedure, args, options);
+        } catch (error) {
+          if (sends === SENDS || !mayRepeat(error)) throw error;
+          if (deliveryOf(error) === "in-doubt") doubt = error;
+        }
       }
+    } catch (error) {
+      // That it was not sent the last time says nothing of the times before.
+      throw deliveryOf(error) === "not-sent" ? (doubt ?? error) : error;
     }
   }
 
   /** Can sending a call again that failed so do harm? */
   #isHarmless(error: unknown, procedure: Procedure<unknown, unknown, StreamDirection | null>): boolean {
-    if (!(error instanceof ConnectionError)) return false;
-    return error.delivery === "not-sent" || (error.delivery === "in-doubt" && this.#settings.isSafe(procedure));
+    const delivery = deliveryOf(error);
+    return delivery === "not-sent" || (delivery === "in-doubt" && this.#settings.isSafe(procedure));
   }
 
   /** The connection at hand, or the next. */
@@ -314,15 +321,19 @@ export class Session implements AsyncDisposable {
     const off = onAbort(this.#life.signal, () => void client.close());
     this.#last = client;
     this.#client = client;
-    this.#become({ state: "open", times: ++this.#times });
-    this.#calls.admit();
-    this.#openings.admit();
-    this.#settings.opened(client);
-    this.#events.resync();
-    const error = await client.closed;
-    off();
-    this.#client = undefined;
-    return { error, age: now() - since };
+    try {
+      this.#become({ state: "open", times: ++this.#times });
+      this.#calls.admit();
+      this.#openings.admit();
+      this.#settings.opened(client);
+      this.#events.resync();
+      return { error: await client.closed, age: now() - since };
+    } finally {
+      off();
+      this.#client = undefined;
+      // Still open, if what was told of it has thrown.
+      void client.close();
+    }
   }
 
   async #shutDown(drain: number): Promise<void> {
@@ -378,6 +389,10 @@ function closedByUs(): ConnectionError {
 function givenUp(error: unknown): ConnectionError {
   const why = error instanceof Error ? error.message : String(error);
   return new ConnectionError(`the session has ended: ${why}`, "error", { cause: error });
+}
+
+function deliveryOf(error: unknown): Delivery | null {
+  return error instanceof ConnectionError ? error.delivery : null;
 }
 
 /** What a step failed with says that its call may have run; of a connection that is beside the point. */

@@ -229,6 +229,20 @@ describe("a session", () => {
     await session.close();
     expect(session.state.state).toBe("closed");
   });
+
+  it("goes on with the next connection when what is told of one throws", async () => {
+    let told = 0;
+    const options: Partial<SessionOptions> = {
+      opened: () => {
+        if (told++ === 0) throw new Error("not this one");
+      },
+    };
+    const { host, session, echo } = begun(options);
+    await until(() => told === 2);
+    expect(await echo.say(text)).toEqual({ lines: ["hi"] });
+    await until(() => host.clients === 1);
+    await session.close();
+  });
 });
 
 describe("a call of a session", () => {
@@ -255,6 +269,16 @@ describe("a call of a session", () => {
     expect(await call).toMatchObject({ delivery: "in-doubt" }); // it may be what kills the server
     expect(host.said).toHaveLength(3);
     await session.close();
+  });
+
+  it("that may have run stays in doubt when its repetition can't be sent any more", async () => {
+    const { host, session, echo } = await opened({ isSafe: () => true });
+    const call = outcome(echo.wait(text, { retry: "safe" }));
+    await until(() => host.said.length === 1);
+    host.die();
+    await until(() => session.waiting === 1);
+    await session.close();
+    expect(await call).toMatchObject({ delivery: "in-doubt" });
   });
 
   it("is not repeated if it may have run and nobody says that it is safe", async () => {
@@ -383,6 +407,49 @@ describe("events of a session", () => {
     host.drop();
     await expect(ticks.next()).rejects.toBeInstanceOf(ConnectionError);
     await expect(session.events(EchoTick).next()).rejects.toBeInstanceOf(ConnectionError);
+  });
+
+  it("that are not wanted any more are not asked for", async () => {
+    const { session } = await opened();
+    let asked = 0;
+    const left = session.events(EchoTick, { register: async () => void asked++, signal: AbortSignal.abort("enough") });
+    expect(await outcome(left.next())).toBe("enough");
+    expect(asked).toBe(0);
+    await session.close();
+  });
+
+  it("end when registering fails for another connection's sake", async () => {
+    const { session } = await opened();
+    const elsewhere = new ConnectionError("the other server has gone", "eof");
+    const ticks = session.events(EchoTick, { register: () => Promise.reject(elsewhere) });
+    await expect(ticks.ready).rejects.toBe(elsewhere);
+    await session.close();
+  });
+
+  it("of many subscriptions put no more listeners on one signal than Node likes", async () => {
+    const { session } = await opened();
+    const signals = new Set<AbortSignal>();
+    const registering = (_: Client, signal: AbortSignal): Promise<never> => {
+      signals.add(signal);
+      return new Promise(() => {});
+    };
+    for (let n = 0; n < 20; n++) session.events(EchoTick, { register: registering });
+    expect([...signals].map((signal) => getEventListeners(signal, "abort").length)).toEqual([0]);
+    await session.close();
+  });
+
+  it("that a late reader misses do not take the resync with them", async () => {
+    const { host, session } = await opened();
+    const ticks = session.events(EchoTick, { register, limit: 2, overflow: "dropOldest" });
+    await ticks.ready;
+    host.drop();
+    await until(() => session.state.state === "lost");
+    await session.opened();
+    for (let count = 1n; count <= 5n; count++) host.tick(count);
+    await until(() => ticks.dropped === 3);
+    const seen = [await ticks.next(), await ticks.next(), await ticks.next()].map(({ value }) => value);
+    expect(seen).toEqual([new Lagged(3), new Resync(2), { count: 4n }]);
+    await session.close();
   });
 
   it("that a late reader misses are counted in their place", async () => {
