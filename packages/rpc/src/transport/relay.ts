@@ -32,12 +32,16 @@ function helperScript({ uri, readonly }: { readonly uri: string; readonly readon
   return `virt-ssh-helper ${readonly ? "-r " : ""}'${quotedTwice(uri)}'`;
 }
 
-/** Some netcats stay when their input ends, unless told not to by an option that the others lack. */
+/**
+ * Some netcats stay when their input ends, unless told not to by an option that the others lack. A path that begins with ~
+ * is in the home there.
+ */
 function netcatScript({ path, netcat = "nc" }: SshRelay): string {
   const program = `'${quotedTwice(netcat)}'`;
+  const isBare = isPlain(path.replaceAll("~", "x"));
   return (
     `if ${program} -q 2>&1 | grep "requires an argument" >/dev/null 2>&1; ` +
-    `then ARG=-q0;else ARG=;fi;${program} $ARG -U ${isPlain(path) ? path : `'${quotedTwice(path)}'`}`
+    `then ARG=-q0;else ARG=;fi;${program} $ARG -U ${isBare ? path : `'${quotedTwice(path)}'`}`
   );
 }
 
@@ -52,5 +56,5 @@ export function shellQuoted(text: string): string {
 }
 
 function isPlain(text: string): boolean {
-  return text !== "" && !/[\s!"#$&'()*;<>?[\\\]^`{|}]/.test(text);
+  return text !== "" && !/[\s!"#$&'()*;<>?[\\\]^`{|}~]/.test(text);
 }

@@ -15,6 +15,8 @@ describe("what runs on the far side (F085–F088)", () => {
     [{ path: "/run/sock", netcat: "nc -4" }, `sh -c '${scriptOf(String.raw`'''\''nc -4'\''''`)}'`],
     [{ path: "/run/sock", netcat: 'n"c' }, `sh -c '${scriptOf(String.raw`'''\''n"c'\''''`)}'`],
     [{ path: "/run/sock", netcat: "n'c" }, `sh -c '${scriptOf(String.raw`'''\''n'\''\'\'''\''c'\''''`)}'`],
+    [{ path: "/run/sock", netcat: "~/nc" }, `sh -c '${scriptOf(String.raw`'''\''~/nc'\''''`)}'`],
+    [{ path: "~/sock" }, `sh -c '${scriptOf("'nc'", "~/sock")}'`],
     [{ path: "/run/sock", netcat: "" }, `sh -c '${scriptOf(String.raw`'''\'''\''''`)}'`],
     [{ path: "/run/sock", proxy: "native", helper }, "sh -c 'virt-ssh-helper 'test:///default''"],
     [
