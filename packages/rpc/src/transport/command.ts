@@ -144,9 +144,7 @@ class CommandTransport implements Transport {
     child.stdin.on("error", () => this.#leaveWithin(GRACE_MS));
     child.once("exit", () => {
       this.#exited = true;
-      clearTimeout(this.#grace);
-      // Somebody it left behind may hold its output open; nobody waits for that one once we are leaving.
-      if (this.#closing) this.#grace = setTimeout(() => this.#output.destroy(), GRACE_MS);
+      this.#stopHearing();
       this.#perhapsTell();
     });
   }
@@ -163,6 +161,7 @@ class CommandTransport implements Transport {
       for (const chunk of this.#intake.early.splice(0)) receive(chunk);
       this.#output.resume();
     }
+    if (this.#exited) this.#stopHearing();
     this.#perhapsTell();
   }
 
@@ -246,6 +245,16 @@ class CommandTransport implements Transport {
       this.#kill("SIGTERM");
       this.#killWithin(ms);
     }, ms);
+  }
+
+  /** Somebody whom the program left behind may hold its output, and can't be written to. What it said itself is heard. */
+  #stopHearing(): void {
+    clearTimeout(this.#grace);
+    if (this.#events === undefined && !this.#closing) return;
+    this.#grace = setTimeout(() => {
+      if (this.#output.isPaused()) this.#stopHearing();
+      else setImmediate(() => this.#output.destroy()); // once what has come meanwhile is read
+    }, GRACE_MS);
   }
 
   #killWithin(ms: number): void {

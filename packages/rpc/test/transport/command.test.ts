@@ -120,6 +120,23 @@ describe.runIf(process.platform === "linux")("a program that ends", () => {
     expect(error.message).toContain("status 6: early");
   });
 
+  it("is not waited for by way of those who inherited its standard output", async () => {
+    const heard = new Heard(await shell("sleep 100 <&- 2>/dev/null & printf early; exit 6"));
+    expect((await heard.whenClosed()).message).toContain("status 6");
+    expect(heard.text).toBe("early");
+  });
+
+  it("is heard to the end by those who are slow", async () => {
+    const transport = await shell("sleep 100 <&- 2>/dev/null & head -c 100000 /dev/zero; exit 6");
+    const heard = new Heard(transport);
+    transport.pause();
+    await until(() => children().length === 0);
+    await new Promise((fulfil) => setTimeout(fulfil, 1500)); // longer than a fast one would be waited for
+    transport.resume();
+    expect((await heard.whenClosed()).message).toContain("status 6");
+    expect(heard.bytes.length).toBe(100_000);
+  });
+
   it("takes calls that nobody answers with it", async () => {
     const client = await connect({
       command: "sh",
