@@ -67,7 +67,7 @@ export interface Ssh2Address extends SshRelay {
   readonly knownHostsVerify?: "normal" | "auto" | "ignore";
   /** Milliseconds until somebody is logged in; 30 s unless given, 120 s where somebody can be asked. */
   readonly loginMs?: number;
-  /** As of {@link SshAddress}. */
+  /** As of {@link SshAddress}; and until the relay runs there. */
   readonly answerMs?: number;
 }
 

@@ -46,10 +46,10 @@ export async function openSsh2(
   const login = new Login(address, prompts, hostKeys, ssh2.utils.parseKey);
   try {
     await login.run(client, socket, signal);
-    const channel = await exec(client, command, signal);
-    const { path, user } = address;
+    const { path, user, answerMs = ANSWER_MS } = address;
+    const channel = await exec(client, command, host, answerMs, signal);
     const place = { host, port, path, ...(user !== undefined && { user }) };
-    return new Ssh2Channel(client, channel, socket, place, address.answerMs ?? ANSWER_MS);
+    return new Ssh2Channel(client, channel, socket, place, answerMs);
   } catch (error) {
     client.destroy();
     socket.destroy();
@@ -87,6 +87,7 @@ class Login {
     const { ssh2: host, loginMs } = this.#address;
     const limit = loginMs ?? (Object.keys(this.#prompts).length === 0 ? LOGIN_MS : LOGIN_MS_WITH_PROMPTS);
     return new Promise((fulfil, reject) => {
+      signal?.throwIfAborted();
       const settle = (): void => {
         off();
         clearTimeout(timer);
@@ -290,25 +291,49 @@ const signatures: Readonly<Record<string, readonly SignatureType[]>> = {
   "ssh-rsa": ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"],
 };
 
-function exec(client: Client, command: string, signal: AbortSignal | undefined): Promise<ClientChannel> {
+function exec(
+  client: Client,
+  command: string,
+  host: string,
+  answerMs: number,
+  signal: AbortSignal | undefined,
+): Promise<ClientChannel> {
   return new Promise((fulfil, reject) => {
-    const off = onAbort(signal, reject);
-    const gone = (): void => reject(new ConnectionError("the far side hung up before it ran anything", "eof"));
-    client.once("close", gone);
-    client.exec(command, (error, channel) => {
+    signal?.throwIfAborted();
+    const settle = (): void => {
       off();
+      clearTimeout(timer);
       client.off("close", gone);
+    };
+    const fail = (reason: unknown): void => {
+      settle();
+      reject(reason);
+    };
+    const gone = (): void => fail(new ConnectionError(`ssh ${host}: it hung up before it ran anything`, "eof"));
+    const timer = setTimeout(
+      () => fail(new ConnectionError(`ssh ${host}: it ran nothing within ${answerMs} ms`, "error")),
+      answerMs,
+    );
+    const off = onAbort(signal, fail);
+    client.once("close", gone);
+    const answered = (error: Error | null | undefined, channel: ClientChannel): void => {
+      settle();
       if (error === undefined || error === null) fulfil(channel);
-      else {
-        reject(
-          new ConnectionError(
-            `the far side runs no commands for us: ${error.message}; look for ForceCommand in its sshd_config, and for ` +
-              "command= in authorized_keys",
-            "error",
-            { cause: error },
-          ),
-        );
-      }
-    });
+      else reject(execRefused(host, error));
+    };
+    try {
+      client.exec(command, answered);
+    } catch {
+      gone(); // in this very moment
+    }
   });
+}
+
+function execRefused(host: string, error: Error): ConnectionError {
+  return new ConnectionError(
+    `ssh ${host}: it runs no commands for us: ${error.message}; look for ForceCommand in its sshd_config, and for ` +
+      "command= in authorized_keys",
+    "error",
+    { cause: error },
+  );
 }

@@ -28,17 +28,23 @@ afterEach(async () => {
 });
 
 interface Host {
+  /** Whether sessions are answered. */
+  readonly sessions?: boolean;
   readonly login?: (context: AuthContext) => void;
   readonly run?: (channel: ServerChannel, command: string) => void;
 }
 
 /** A real ssh server in this process. */
-async function host({ login = (context) => context.accept(), run = echo }: Host): Promise<Ssh2Address> {
+async function host({
+  login = (context) => context.accept(),
+  run = echo,
+  sessions = true,
+}: Host): Promise<Ssh2Address> {
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (client) => {
     client.on("error", () => {});
     client.on("authentication", login);
     client.on("session", (accept) => {
-      accept().on("exec", (take, _refuse, { command }) => run(take(), command));
+      if (sessions) accept().on("exec", (take, _refuse, { command }) => run(take(), command));
     });
     hosts.push(() => client.end());
   });
@@ -146,6 +152,9 @@ describe("ssh in process", () => {
     const mute = await host({ login: () => {} });
     await expect(open({ ...mute, loginMs: 200 })).rejects.toThrow("nobody was logged in within 200 ms");
     await expect(open(mute, undefined, AbortSignal.timeout(100))).rejects.toMatchObject({ name: "TimeoutError" });
+    const idle = await host({ sessions: false });
+    await expect(open({ ...idle, answerMs: 100 })).rejects.toThrow("it ran nothing within 100 ms");
+    await expect(open(idle, undefined, AbortSignal.timeout(300))).rejects.toMatchObject({ name: "TimeoutError" });
     const transport = await open({ ...(await host({ run: () => {} })), answerMs: 100 });
     const heard = new Heard(transport);
     transport.write(text("call"), () => {});
