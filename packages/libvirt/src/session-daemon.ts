@@ -31,11 +31,11 @@ export async function connectStarting<T>(
     const failed = await startDaemon(socket, surroundings, error);
     let sinceFailed = 0;
     for (let attempt = 1; ; attempt++) {
-      await sleep(PAUSE_MS, undefined, signal && { signal });
+      await sleep(PAUSE_MS);
+      signal?.throwIfAborted();
       try {
         return await connect();
       } catch (again) {
-        signal?.throwIfAborted();
         if (!isNobodyThere(again)) throw again;
         if (failed.status !== null && ++sinceFailed > PATIENCE)
           throw notStarted(socket, `it ended with status ${failed.status}`, again);

@@ -89,11 +89,11 @@ describe("a session's daemon (F082)", () => {
     );
   });
 
-  it("is not waited for beyond the signal", async () => {
+  it("is not waited for beyond the signal, whose reason is told", async () => {
     const surroundings = await install("#!/bin/sh\nexit 0\n");
-    const signal = AbortSignal.timeout(200);
-    await expect(connectStarting(socket(), surroundings, signal, () => connect(socket(), { signal }))).rejects.toThrow(
-      /abort/i,
-    );
+    const abort = new AbortController();
+    const reason = new Error("no longer wanted");
+    setTimeout(() => abort.abort(reason), 200);
+    await expect(connectStarting(socket(), surroundings, abort.signal, () => connect(socket()))).rejects.toBe(reason);
   });
 });
