@@ -132,6 +132,20 @@ describeWithPeers(["systemd-socket-activate"], "word to the service manager", ()
     });
   });
 
+  it("is given when asked to reload, also by a testd that has nothing to read again", async () => {
+    const path = join(folder, "notify-reload");
+    const { heard } = await listener(path);
+    const socket = join(folder, "reload.sock");
+    await using testd = await spawnTestd(["--socket", socket, "--native"], { env: { NOTIFY_SOCKET: path } });
+    await expect.poll(heard, { timeout: 20_000 }).toHaveLength(1);
+    testd.kill("SIGHUP");
+    await expect.poll(heard, { timeout: 20_000 }).toHaveLength(3);
+    expect(heard()[1]).toMatch(/^RELOADING=1\|MONOTONIC_USEC=\d+$/);
+    expect(heard()[2]).toBe("READY=1");
+    testd.kill("SIGTERM");
+    expect(await testd.exited).toBe(0);
+  });
+
   it("that nobody hears keeps nobody from serving", async () => {
     const env = { NOTIFY_SOCKET: join(folder, "nobody") };
     const command = [testdPath, "--socket", join(folder, "unheard.sock"), "--json", "--native"];

@@ -67,7 +67,9 @@ async function run(options: TestdOptions, json: boolean): Promise<void> {
   const asked = nextSignal();
   const systemd = systemdNotifier({ unix: options.unix });
   await using testd = await startTestd(withReports(options));
-  if (options.tls !== undefined) process.on("SIGHUP", () => void reload(testd, systemd));
+  // Otherwise the signal is that of a terminal that has gone, and ends the program.
+  if (options.tls !== undefined || systemd !== null)
+    process.on("SIGHUP", () => void reload(testd, systemd, options.tls !== undefined));
   process.stdout.write(json ? `${JSON.stringify(report(testd))}\n` : announcement(testd));
   void systemd?.ready(testd.uris.join(" "));
   systemd?.startWatchdog();
@@ -89,14 +91,18 @@ function reportRefusal({ message }: Error): void {
   process.stderr.write(`virnet-testd: refused ${message}\n`);
 }
 
-async function reload(testd: Testd, systemd: Notifier | null): Promise<void> {
+async function reload(testd: Testd, systemd: Notifier | null, hasTls: boolean): Promise<void> {
   void systemd?.reloading();
+  if (hasTls) await reloadTls(testd);
+  void systemd?.ready();
+}
+
+async function reloadTls(testd: Testd): Promise<void> {
   const outcome = await testd.reloadTls().then(
     () => "read the certificates again",
     (error: unknown) => `keeps the certificates it has: ${error instanceof Error ? error.message : String(error)}`,
   );
   process.stderr.write(`virnet-testd: ${outcome}\n`);
-  void systemd?.ready();
 }
 
 function nextSignal(): Promise<void> {
