@@ -138,7 +138,7 @@ describeWithPeers(["libvirtd", "sshd", "saslpasswd2", "certtool"], "the connecti
     const mute = await explain(`qemu+tcp://127.0.0.1:${port}/system`, { stepMs: 300 });
     expect(last(mute)).toMatchObject({ name: "auth list", ok: false, detail: "no answer in 300 ms" });
     const tls = await explain(`qemu+tls://127.0.0.1:${port}/system?pkipath=${settings.PKI_CLIENT}`, { stepMs: 300 });
-    expect(last(tls)).toMatchObject({ name: "TLS", ok: false });
+    expect(last(tls)).toMatchObject({ name: "TLS", ok: false, detail: "no answer in 300 ms" });
     const program = await explain(`qemu+ext:///system?command=${folder}/silent`, { stepMs: 300 });
     expect(last(program)).toMatchObject({ name: "program", ok: false, detail: "no answer in 300 ms" });
     silent.close();

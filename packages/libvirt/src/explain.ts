@@ -62,8 +62,8 @@ export async function explain(uri: string | null, options: ExplainOptions = {}):
   const walk = new Walk(options);
   let read: LibvirtUri | null = null;
   try {
-    const surroundings = await walk.step("config", async () => {
-      const found = await ownSurroundings();
+    const surroundings = await walk.step("config", async (signal) => {
+      const found = await within(signal, ownSurroundings());
       const { uriAliases } = found.config;
       const there = existsSync(found.configFile) ? `${uriAliases.size} aliases` : "not there, which is usual";
       return [found, `${found.configFile}: ${there}`];
@@ -112,7 +112,7 @@ class Walk {
       return result;
     } catch (error) {
       signal?.throwIfAborted();
-      const failure = limit.aborted ? new ConnectionError(`no answer in ${stepMs} ms`, "error") : error;
+      const failure = limit.aborted ? tooLate(stepMs) : error;
       const [problem, advice] = inTwo(failure);
       this.steps.push({ name, ok: false, ms: since(), detail: problem, remedy: advice ?? remedy(failure) });
       throw new StepFailed(name, { cause: failure });
@@ -122,6 +122,19 @@ class Walk {
   passed(name: StepName, ms: number, detail: string): void {
     this.steps.push({ name, ok: true, ms: Math.round(ms * 10) / 10, detail, remedy: null });
   }
+}
+
+function tooLate(stepMs: number): ConnectionError {
+  return new ConnectionError(`no answer in ${stepMs} ms`, "error");
+}
+
+/** `promise`, or the reason of `signal` when that comes first: files and name servers that hang can't be told to stop. */
+function within<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((fulfil, reject) => {
+    const stop = (): void => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    promise.then(fulfil, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 /** Errors of ours have what to do behind what is wrong. */
@@ -245,10 +258,11 @@ class Visit {
     if (net.isIP(host) !== 0) return;
     await this.#walk.step(
       "DNS",
-      async () => {
-        const found = await lookup(host, { all: true, verbatim: true }).catch((error: NodeJS.ErrnoException) => {
+      async (signal) => {
+        const looked = lookup(host, { all: true, verbatim: true }).catch((error: NodeJS.ErrnoException) => {
           throw new Error(`${host} has no address (${error.code ?? error.message})`, { cause: error });
         });
+        const found = await within(signal, looked);
         return [found, `${host} is ${found.map(({ address }) => address).join(", ")}`];
       },
       () => "check the spelling of the host, /etc/hosts and the name server",
@@ -273,9 +287,9 @@ class Visit {
     const { pkipath, sanity, verify, priority } = this.#destination.tls ?? neverTls();
     const credentials = await this.#walk.step(
       "certificates",
-      async () => {
+      async (signal) => {
         const { pkiFiles } = await import("virnet/tls");
-        const found = await pkiFiles(pkipath, "client", { sanity });
+        const found = await within(signal, pkiFiles(pkipath, "client", { sanity }));
         const own = found.pairs[0]?.chain[0]?.subject ?? "none of our own: the server must not ask for one";
         return [found, `we are ${own}`];
       },
@@ -317,6 +331,7 @@ class Visit {
       return await run(signal === undefined ? limit : AbortSignal.any([signal, limit]));
     } catch (error) {
       signal?.throwIfAborted();
+      if (limit.aborted) return tooLate(stepMs);
       return error instanceof Error ? error : new Error(String(error));
     }
   }
