@@ -12,6 +12,7 @@ export const properties = {
   user: 0,
   ssf: 1,
   maxOutput: 2,
+  host: 13,
   channelBinding: 21,
   externalSsf: 100,
   security: 101,

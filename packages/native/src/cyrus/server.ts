@@ -2,11 +2,11 @@ import { access, constants } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { SaslError, type SaslExchange, type SaslServerContext, type SaslServerProvider } from "virnet/sasl";
-import { loadForeign } from "../foreign.ts";
+import { loadForeign, type Pointer } from "../foreign.ts";
 import { CyrusExchange, emptyResults } from "./exchange.ts";
-import { forC, invoking, wiping } from "./invoke.ts";
-import { type Libsasl2, openLibsasl2 } from "./libsasl2.ts";
-import { connectionFlags, pathKinds, results } from "./numbers.ts";
+import { type Done, forC, invoking, wiping } from "./invoke.ts";
+import { type Libsasl2, type Out, openLibsasl2 } from "./libsasl2.ts";
+import { connectionFlags, pathKinds, properties, results } from "./numbers.ts";
 import { addressOf, applyContext, mechanismsOf, Session } from "./session.ts";
 import { Threads } from "./threads.ts";
 
@@ -41,11 +41,12 @@ export async function serverOver(sasl: Libsasl2, options: CyrusServerOptions): P
   if (code < 0)
     throw new SaslError(`Cyrus SASL can't be a server here: ${sasl.functions.sasl_errstring(code, null, null)}`);
   const threads = new Threads();
+  const ownName = await fullNameOf(sasl);
   return {
-    mechanisms: async (context) => namesFor(sasl, context, chosen),
+    mechanisms: async (context) => namesFor(sasl, ownName, context, chosen),
     start(mechanism, context) {
       if (!isChosen(chosen, mechanism)) throw new SaslError(`mechanism ${mechanism} is not offered`);
-      return begin(sasl, threads, mechanism, context);
+      return begin(sasl, ownName, threads, mechanism, context);
     },
   };
 }
@@ -71,8 +72,35 @@ function isInitialized({ sasl_server_new, sasl_dispose }: Libsasl2["functions"])
   return code !== results.notInitialized;
 }
 
-function namesFor(sasl: Libsasl2, context: SaslServerContext, chosen: readonly string[] | null): string[] {
-  const session = open(sasl, context);
+/**
+ * How this machine's name is written in full is left to libsasl2: saslpasswd2 has done the same when it put users into that
+ * realm. It asks the resolver, which may take long: so once, and on a thread, not for each client. `null` where it fails.
+ */
+async function fullNameOf(sasl: Libsasl2): Promise<string | null> {
+  const made: Out<Pointer | null> = [null];
+  const code = await new Promise<number>((resolve, reject) => {
+    const done: Done = (error, result) => (error === null ? resolve(result) : reject(error));
+    sasl.functions.sasl_server_new.async("libvirt", null, null, null, null, null, 0, made, done);
+  });
+  if (made[0] === null) return null;
+  const session = new Session(sasl, (_, connection) => {
+    [connection[0]] = made;
+    return code;
+  });
+  try {
+    return session.text(properties.host);
+  } finally {
+    session.close();
+  }
+}
+
+function namesFor(
+  sasl: Libsasl2,
+  ownName: string | null,
+  context: SaslServerContext,
+  chosen: readonly string[] | null,
+): string[] {
+  const session = open(sasl, ownName, context);
   try {
     const present = mechanismsOf(session).filter((mechanism) => isChosen(chosen, mechanism));
     return chosen === null ? present : chosen.filter((mechanism) => present.includes(mechanism));
@@ -87,13 +115,9 @@ function isChosen(chosen: readonly string[] | null, mechanism: string): boolean 
 
 const notByDefault: readonly string[] = ["ANONYMOUS", "EXTERNAL", "DIGEST-MD5"];
 
-/**
- * This machine's own name is left to libsasl2, which looks up how it is written in full: saslpasswd2 has done the same when
- * it put users into that realm.
- */
-function open(sasl: Libsasl2, context: SaslServerContext): Session {
+function open(sasl: Libsasl2, ownName: string | null, context: SaslServerContext): Session {
   const { service, realm, local, remote } = context;
-  const host = context.host === hostname() ? null : context.host;
+  const host = context.host === hostname() ? ownName : context.host;
   const { sasl_server_new } = sasl.functions;
   const session = new Session(sasl, (_, connection) => {
     const flags = connectionFlags.successData;
@@ -109,8 +133,14 @@ function open(sasl: Libsasl2, context: SaslServerContext): Session {
 }
 
 /** libsasl2 crashes on a step that comes before the start (F123), so which of the two is called is not up to the peer. */
-function begin(sasl: Libsasl2, threads: Threads, mechanism: string, context: SaslServerContext): SaslExchange {
-  const session = open(sasl, context);
+function begin(
+  sasl: Libsasl2,
+  ownName: string | null,
+  threads: Threads,
+  mechanism: string,
+  context: SaslServerContext,
+): SaslExchange {
+  const session = open(sasl, ownName, context);
   const { pointer } = session;
   const { sasl_server_start: start, sasl_server_step: step } = sasl.functions;
   let isStarted = false;

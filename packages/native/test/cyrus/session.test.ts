@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
@@ -66,6 +67,26 @@ describeWithCyrus("what libsasl2 holds", () => {
     running.close();
     await expect(step).rejects.toThrow("was closed");
     await vi.waitFor(expectNothingHeld);
+  });
+
+  it("does not ask the resolver for this machine's name while clients wait", async () => {
+    const { sasl } = counted;
+    const { sasl_server_new } = sasl.functions;
+    const hosts: (string | null)[] = [];
+    const spied: typeof sasl_server_new = Object.assign(
+      (...args: Parameters<typeof sasl_server_new>) => {
+        hosts.push(args[1]);
+        return sasl_server_new(...args);
+      },
+      { async: sasl_server_new.async },
+    );
+    const server = await serverOver({ ...sasl, functions: { ...sasl.functions, sasl_server_new: spied } }, {});
+    const context = { ...serverContext(), host: hostname() };
+    await server.mechanisms(context);
+    server.start("PLAIN", context).close();
+    expect(hosts).toHaveLength(2);
+    expect(hosts).not.toContain(null);
+    expectNothingHeld();
   });
 
   it("lets nobody in with a result that a server does not know", async () => {

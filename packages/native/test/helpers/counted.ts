@@ -25,11 +25,19 @@ export async function countedLibsasl2(): Promise<Counted> {
       if (code === 0) connections += 1;
       return code;
     }),
-    sasl_server_new: wrapped(sasl_server_new, (...args) => {
-      const code = sasl_server_new(...args);
-      if (code === 0) connections += 1;
-      return code;
-    }),
+    sasl_server_new: Object.assign(
+      wrapped(sasl_server_new, (...args) => {
+        const code = sasl_server_new(...args);
+        if (code === 0) connections += 1;
+        return code;
+      }),
+      {
+        async(...[service, host, realm, local, remote, callbacks, flags, made, done]: ServerNewArgs) {
+          connections += 1;
+          sasl_server_new.async(service, host, realm, local, remote, callbacks, flags, made, done);
+        },
+      },
+    ),
     sasl_dispose: wrapped(sasl_dispose, (...args) => {
       connections -= 1;
       sasl_dispose(...args);
@@ -37,6 +45,8 @@ export async function countedLibsasl2(): Promise<Counted> {
   };
   return { sasl: { ...sasl, functions }, blocks: () => held.size, connections: () => connections };
 }
+
+type ServerNewArgs = Parameters<Libsasl2["functions"]["sasl_server_new"]["async"]>;
 
 function countingBlocks(foreign: Foreign, held: Set<Pointer>): Foreign {
   return {
