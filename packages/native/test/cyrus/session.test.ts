@@ -78,7 +78,7 @@ describeWithCyrus("what libsasl2 holds", () => {
         hosts.push(args[1]);
         return sasl_server_new(...args);
       },
-      { async: sasl_server_new.async },
+      { async: sasl_server_new.async.bind(null) },
     );
     const server = await serverOver({ ...sasl, functions: { ...sasl.functions, sasl_server_new: spied } }, {});
     const context = { ...serverContext(), host: hostname() };
