@@ -122,6 +122,9 @@ const usualMechanisms: readonly BuiltinName[] = [
   "SCRAM-SHA-256",
 ];
 
+/** A timer of more than this goes off at once. */
+const LONGEST_MS = 2_147_483_647;
+
 /** With what is not given filled in. Throws `RangeError` for what can't be. */
 export function authLimits(given: Partial<AuthLimits> = {}): AuthLimits {
   const limits = { ...defaultLimits, ...given };
@@ -130,6 +133,10 @@ export function authLimits(given: Partial<AuthLimits> = {}): AuthLimits {
   }
   for (const name of ["graceMs", "delayMs"] as const) {
     if (!(limits[name] >= 0)) throw new RangeError(`limit ${name} is ${limits[name]}, expected at least 0`);
+  }
+  for (const name of ["deadlineMs", "graceMs", "delayMs"] as const) {
+    if (limits[name] > LONGEST_MS)
+      throw new RangeError(`limit ${name} is ${limits[name]}, expected at most ${LONGEST_MS}`);
   }
   return limits;
 }
