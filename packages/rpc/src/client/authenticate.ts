@@ -12,6 +12,7 @@ import type {
 } from "../sasl/mechanism.ts";
 import { SaslError } from "../sasl/sasl-error.ts";
 import type { SecurityLayer } from "../sasl/security-layer.ts";
+import { ConnectionError } from "../util/connection-error.ts";
 
 /** How a client says who it is. */
 export interface ClientAuth {
@@ -51,6 +52,8 @@ export interface LoginPort extends ConnectionFacts {
 
 /** Long enough for a server that waits for others; people's time does not count. */
 const ANSWER_MS = 60_000;
+/** For one that waits for a person. */
+const PERSON_MS = 600_000;
 /** No mechanism has so many messages. */
 const MOST_STEPS = 100;
 
@@ -99,7 +102,7 @@ async function wantedKind(port: LoginPort, auth: ClientAuth, signal: AbortSignal
 
 async function wantedKinds(port: LoginPort, { binding = ownAuth }: ClientAuth, signal: AbortSignal): Promise<number[]> {
   try {
-    const { types } = await port.logIn(binding.program, binding.list, undefined, inTime(signal));
+    const { types } = await answerTo(port, binding, binding.list, undefined, signal);
     // Behind an error reading goes on by itself.
     port.proceed(null, "");
     return types;
@@ -125,7 +128,7 @@ function noneIfUnknown(error: unknown): number[] {
 
 /** The server may have to wait for a person. */
 async function askPolkit(port: LoginPort, { binding = ownAuth }: ClientAuth, signal: AbortSignal): Promise<void> {
-  await port.logIn(binding.program, binding.polkit, undefined, signal);
+  await answerTo(port, binding, binding.polkit, undefined, signal, PERSON_MS);
   port.proceed(null, "");
 }
 
@@ -247,7 +250,7 @@ class SaslLogin {
 
   /** One message. What follows its reply is left unread by START and STEP alone. */
   async #say<Args, Ret>(procedure: Procedure<Args, Ret>, args: Args): Promise<Ret> {
-    const ret = await this.#port.logIn(this.#binding.program, procedure, args, inTime(this.#signal));
+    const ret = await answerTo(this.#port, this.#binding, procedure, args, this.#signal);
     if (isInit(procedure, this.#binding)) this.#port.proceed(null, "");
     return ret;
   }
@@ -295,8 +298,23 @@ function listed(names: readonly string[]): string {
         .join(", ");
 }
 
-function inTime(signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
+/** One message. Rejects with {@link ConnectionError} when no answer comes in `ms`. */
+async function answerTo<Args, Ret>(
+  port: LoginPort,
+  { program }: AuthBinding,
+  procedure: Procedure<Args, Ret>,
+  args: Args,
+  signal: AbortSignal,
+  ms: number = ANSWER_MS,
+): Promise<Ret> {
+  const late = new AbortController();
+  const why = new ConnectionError(`the server has not answered ${procedure.name} in ${ms / 1000} s`, "keepalive");
+  const timer = setTimeout(() => late.abort(why), ms);
+  try {
+    return await port.logIn(program, procedure, args, AbortSignal.any([signal, late.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** As libvirt's own client calls it, whichever side has said no. */

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { authenticate, type LoginPort } from "../../src/client/authenticate.ts";
 import { ownAuth } from "../../src/connection/auth-binding.ts";
 import { ErrorCode } from "../../src/protocol/error-code.ts";
@@ -77,6 +77,24 @@ it("where the server does not know of logins, nothing is read on that was not st
   };
   await authenticate(port, {}, "localhost", patient);
   expect(stops).toBe(0);
+});
+
+it.each([
+  ["what it wants", 1, "AUTH_PROC_LIST in 60 s"],
+  ["what polkit says, though a person may have to be asked", 2, "AUTH_PROC_POLKIT in 600 s"],
+])("a server that never tells %s is left with a ConnectionError", async (_, kind, told) => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const port = answering("", []);
+  const logIn: LoginPort["logIn"] = async (_program, procedure, _args, signal) => {
+    if (kind === 2 && procedure.number === ownAuth.list.number) return { types: [2] } as never;
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+  };
+  const outcome = authenticate({ ...port, logIn }, {}, "localhost", patient).catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(await outcome).toMatchObject({ name: "ConnectionError", message: `the server has not answered ${told}` });
 });
 
 it.each(["goes on", "refuses", "falls silent"])(
