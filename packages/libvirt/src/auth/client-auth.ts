@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ClientAuth } from "virnet";
+import type { CredentialKind } from "virnet/sasl";
 import type { Surroundings } from "../surroundings.ts";
 import type { LibvirtUri, UriAuth } from "../uri.ts";
 import { type Credentials, findCredentials } from "./auth-config.ts";
@@ -41,14 +42,14 @@ function demandOf(auth: UriAuth | null): Pick<ClientAuth, "type" | "mechanism"> 
   return typeof auth === "string" ? { type: auth } : { type: "sasl", mechanism: auth.mechanism };
 }
 
-/** The password of one user is not that of another. */
-function answerOf(credentials: Credentials, kind: string, user: string | undefined): string | null {
+/** What one user has is nothing for another. */
+function answerOf(credentials: Credentials, kind: CredentialKind, user: string | undefined): string | null {
   const { authname, username, password, realm } = credentials;
+  if (user !== undefined && authname !== null && user !== authname) return null;
   if (kind === "authname") return authname;
   if (kind === "username") return username;
   if (kind === "realm") return realm;
-  const isOthers = user !== undefined && authname !== null && user !== authname;
-  return kind === "passphrase" && !isOthers ? password : null;
+  return kind === "passphrase" ? password : null;
 }
 
 /**

@@ -27,7 +27,7 @@ async function auth(uri: string, env: Record<string, string> = {}, given = {}): 
 
 const never = new AbortController().signal;
 
-function ask(by: ClientAuth, kind: "authname" | "passphrase") {
+function ask(by: ClientAuth, kind: "authname" | "username" | "passphrase") {
   return by.ask?.({ kind, mechanism: "PLAIN", prompt: null, fallback: null }, never);
 }
 
@@ -48,12 +48,14 @@ describe("auth.conf", () => {
     await expect(ask(by, "authname")).rejects.toThrow("the credentials can't be read: ENOENT");
   });
 
-  it("comes before the callback, and its password is only its own user's", async () => {
-    await writeFile(join(folder, "libvirt/auth.conf"), conf("own"));
+  it("comes before the callback, and what it has is only its own user's", async () => {
+    await writeFile(join(folder, "libvirt/auth.conf"), conf("own").replace("\n", "\nusername=own-role\n"));
     const given = { ask: async () => "typed" };
     expect(await ask(await auth("test+tcp://host/default", {}, given), "passphrase")).toBe("own-secret");
     expect(await ask(await auth("test+tcp://own@host/default", {}, given), "passphrase")).toBe("own-secret");
-    expect(await ask(await auth("test+tcp://other@host/default", {}, given), "passphrase")).toBe("typed");
+    expect(await ask(await auth("test+tcp://own@host/default", {}, given), "username")).toBe("own-role");
+    const other = await auth("test+tcp://other@host/default", {}, given);
+    expect([await ask(other, "passphrase"), await ask(other, "username")]).toEqual(["typed", "typed"]);
   });
 });
 
