@@ -84,8 +84,9 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
     await daemon.close();
   };
   try {
-    const addresses = await listenOn(server, options);
-    const secure = options.tls === undefined ? [] : [await listenTls(server, options.tls, options)];
+    const login = await loginOf(options);
+    const addresses = await listenOn(server, options, login);
+    const secure = options.tls === undefined ? [] : [await listenTls(server, options.tls, options, login)];
     return {
       addresses: [...addresses, ...secure],
       uris: [...addresses.map(uriOf), ...secure.map((address) => tcpUri("tls", address))],
@@ -99,11 +100,10 @@ export async function startTestd(options: TestdOptions): Promise<Testd> {
   }
 }
 
-async function listenOn(server: Server, options: TestdOptions): Promise<TestdAddress[]> {
+async function listenOn(server: Server, options: TestdOptions, login: ServiceOptions): Promise<TestdAddress[]> {
   const { sockets = [], listen = [], activated = [], socketMode = SOCKET_MODE, tls } = options;
   if (sockets.length + listen.length + activated.length === 0 && tls === undefined)
     throw new TypeError("no socket and no port to listen on");
-  const login = await loginOf(options);
   const local = options.polkit === undefined ? login : { auth: polkitServer(options.polkit) };
   const addresses: TestdAddress[] = [];
   for (const { name, fd } of onlyNamed(activated, ACTIVATED_NAMES)) {
@@ -132,16 +132,24 @@ async function listenOn(server: Server, options: TestdOptions): Promise<TestdAdd
   return addresses;
 }
 
-async function listenTls(server: Server, endpoint: TlsEndpoint, options: TestdOptions): Promise<TcpEndpoint> {
+async function listenTls(
+  server: Server,
+  endpoint: TlsEndpoint,
+  options: TestdOptions,
+  login: ServiceOptions,
+): Promise<TcpEndpoint> {
   const { host, port, pki, allowedDn, onRefused } = endpoint;
   const { pkiFiles } = await import("virnet/tls");
   const tls = { ...(await pkiFiles(pki, "server")), allowedDn, onRefused };
-  const more = { ...advertisedBy("tls", options), ...behind(options), ...(await loginOf(options)) };
+  const more = { ...advertisedBy("tls", options), ...behind(options), ...login };
   const { port: bound = port } = await server.listen({ host, port }, { tls, ...more });
   return { host, port: bound };
 }
 
-/** What a login needs is loaded by those who demand one. */
+/**
+ * What a login needs is loaded by those who demand one. All addresses have the same: what is made up for users who do not
+ * exist must not differ from one to the next.
+ */
 async function loginOf({ sasl }: TestdOptions): Promise<ServiceOptions> {
   if (sasl === undefined) return {};
   const { saslServer } = await import("virnet/sasl");
