@@ -114,10 +114,16 @@ export class EventCallbacks {
   #release(callback: Callback): void {
     const { held = [], client } = callback;
     callback.held = undefined;
-    for (const event of held) client.emitShared(event);
+    try {
+      for (const event of held) client.emitShared(event);
+    } catch (cause) {
+      // Whoever raised it has gone on, and the call has been answered: nobody else is left to tell.
+      client.disconnect(new ConnectionError("an event that was held back can't be sent", "error", { cause }));
+    }
   }
 
   #remove(callback: Callback): void {
+    callback.held = undefined;
     this.#clients.get(callback.client)?.byId.delete(callback.id);
     const all = this.#topics.get(callback.topic);
     all?.delete(callback);

@@ -3,6 +3,7 @@ import type { EventType } from "../../src/program/program.ts";
 import { RpcError } from "../../src/protocol/rpc-error.ts";
 import { EventCallbacks } from "../../src/server/event-callbacks.ts";
 import type { Handlers } from "../../src/server/handlers.ts";
+import type { ServerLimits } from "../../src/server/limits.ts";
 import { Server } from "../../src/server/server.ts";
 import { type Deferred, deferred } from "../../src/util/deferred.ts";
 import type { XdrType } from "../../src/xdr/type.ts";
@@ -20,10 +21,13 @@ const Id: XdrType<number> = {
   },
   decode: (reader) => reader.int(),
 };
+const longId: XdrType<number>["encode"] = (writer, value) => {
+  for (let times = 0; times < 100; times++) writer.int(value);
+};
 const Happened: EventType<number> = { program: Echo, number: 4, name: "HAPPENED", payload: Id };
 
 /** A server whose `watch` registers for topic "a" and answers when the test says so. */
-function served(object: string | null = null) {
+function served(object: string | null = null, limits: Partial<ServerLimits> = {}) {
   const callbacks = new EventCallbacks();
   const ids: number[] = [];
   const answers: Deferred<void>[] = [];
@@ -35,7 +39,7 @@ function served(object: string | null = null) {
       return answer.promise;
     },
   };
-  const server = new Server({ name: "echod", limits: { clientRequests: 2000 } }).add(Echo, handlers);
+  const server = new Server({ name: "echod", limits: { clientRequests: 2000, ...limits } }).add(Echo, handlers);
   const join = () => {
     const { peer, transport } = scripted();
     const client = server.accept(transport);
@@ -100,6 +104,34 @@ describe("callbacks", () => {
     await peer.silence();
     publish("a", "x");
     expect((await peer.take(1)).map(idOf)).toEqual([0]);
+  });
+
+  it("that were forgotten before their reply send nothing behind it", async () => {
+    const { callbacks, answers, join, publish } = served();
+    const { peer, client } = join();
+    peer.send(register(1));
+    await until(() => answers.length === 1);
+    publish();
+    callbacks.forget(client);
+    answers[0]?.resolve();
+    expect((await peer.next()).header.serial).toBe(1);
+    await peer.silence();
+  });
+
+  it("whose held event can't be sent lose their client, whose call is answered once", async () => {
+    const { answers, callbacks, join } = served(null, { frame: 100 });
+    const { peer, client } = join();
+    peer.send(register(1));
+    await until(() => answers.length === 1);
+    const Long: EventType<number> = { ...Happened, payload: { ...Id, encode: longId } };
+    callbacks.publish("a", "x", Long, (id) => id);
+    answers[0]?.resolve();
+    expect(await client.closed).toMatchObject({
+      message: "an event that was held back can't be sent",
+      cause: expect.any(RangeError),
+    });
+    await peer.gone();
+    expect(peer.inbox.length).toBeLessThanOrEqual(1);
   });
 
   it("end with their client", async () => {
