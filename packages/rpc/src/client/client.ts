@@ -202,7 +202,9 @@ export class Client {
    * those who queue events in a way of their own; others want `events`. Returns what ends it.
    */
   listen<T>(type: EventType<T>, listener: EventListener<T>): () => void {
-    return this.#events.listen(type, listener);
+    const off = this.#events.listen(type, listener);
+    if (this.#end !== undefined) listener.ended(quietly(this.#end));
+    return off;
   }
 
   /**
@@ -439,7 +441,7 @@ export class Client {
   #finish(error: ConnectionError): void {
     this.#end ??= error;
     this.#rejectAll(this.#end, this.#connection.given);
-    this.#events.endAll(this.#end.reason === "closed" ? undefined : this.#end);
+    this.#events.endAll(quietly(this.#end));
     this.#onClosed(this.#end);
     if (closedChannel.hasSubscribers) closedChannel.publish({ client: this, error: this.#end });
   }
@@ -454,6 +456,11 @@ export class Client {
     this.#calls.rejectAll(({ position }) => (position > given ? notSent : inDoubt));
     this.#streams.loseAll(streamLost(reason));
   }
+}
+
+/** What listeners are told of the end: nothing, when it was wanted. */
+function quietly(end: ConnectionError): ConnectionError | undefined {
+  return end.reason === "closed" ? undefined : end;
 }
 
 function intercepted(interceptors: readonly ClientInterceptor[], send: SendCall): SendCall {

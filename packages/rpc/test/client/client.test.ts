@@ -371,6 +371,16 @@ describe("events", () => {
     expect(heard).toHaveLength(3);
   });
 
+  it("are at their end for who listens too late", async () => {
+    const { peer, client } = connected();
+    peer.break();
+    const end = await client.closed;
+    const heard: unknown[] = [];
+    const listener = { event() {}, broken() {}, ended: (error: unknown) => heard.push(error) };
+    client.listen(EchoTick, listener);
+    expect(heard).toEqual([end]);
+  });
+
   it("that wait for a reader who blocks stop the reading, and a call lets it go on", async () => {
     const { peer, client, echo } = connected();
     const ticks = client.events(EchoTick, { overflow: "block", limit: 4 });
