@@ -4,11 +4,12 @@ import { expect, test } from "vitest";
 import type { Client } from "../src/client/client.ts";
 import { Session } from "../src/client/session.ts";
 import { Resync, type SessionEventStream } from "../src/client/session-events.ts";
-import { nextStates, type SessionState } from "../src/client/session-state.ts";
+import type { SessionState } from "../src/client/session-state.ts";
 import { ConnectionError, RpcError } from "../src/index.ts";
 import { sleep } from "../src/util/sleep.ts";
 import { Echo, EchoTick, type EchoTickMsg } from "./helpers/echo.ts";
 import { Host } from "./helpers/host.ts";
+import { nextStates } from "./helpers/next-states.ts";
 import { nextTurn, until } from "./helpers/turns.ts";
 
 /*

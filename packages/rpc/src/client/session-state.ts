@@ -20,13 +20,3 @@ export type SessionState =
   | { readonly state: "closed"; readonly error: unknown };
 
 export type SessionStateName = SessionState["state"];
-
-/** Which states may come after which. */
-export const nextStates: Readonly<Record<SessionStateName, readonly SessionStateName[]>> = {
-  connecting: ["authenticating", "lost", "closed"],
-  authenticating: ["open", "lost", "closed"],
-  open: ["lost", "draining", "closed"],
-  lost: ["connecting", "closed"],
-  draining: ["closed"],
-  closed: [],
-};

@@ -17,6 +17,7 @@ import {
   type ProgramClient,
   programClient,
 } from "./program-client.ts";
+import { attempt } from "./session-attempt.ts";
 import { type SessionEventOptions, type SessionEventStream, SessionEvents } from "./session-events.ts";
 import { type SessionOptions, type SessionSettings, sessionSettings } from "./session-options.ts";
 import type { SessionState } from "./session-state.ts";
@@ -25,8 +26,6 @@ import type { SessionState } from "./session-state.ts";
 const STATES_KEPT = 256;
 /** How often a call is sent that may be repeated. */
 const SENDS = 3;
-/** Milliseconds after which one who still connects gives back its turn: it does not work, it waits. */
-const TURN_MS = 1000;
 const DRAIN_POLL_MS = 10;
 
 /** `virnet:session:state`: `{ session, state }`. */
@@ -260,60 +259,20 @@ export class Session implements AsyncDisposable {
 
   async #once(): Promise<Loss> {
     try {
-      return await this.#serve(await this.#establish());
+      return await this.#serve(await this.#attempt());
     } catch (error) {
       return { error: rootOf(error), age: null };
     }
   }
 
-  /** Within its time, and in its turn. */
-  async #establish(): Promise<Client> {
-    const { turns, limits } = this.#settings;
-    const { attempt } = this.#backoff;
-    const giveBack = (await turns?.take(attempt === 1 ? 0 : 1, this.#life.signal)) ?? nothing;
-    const abort = new AbortController();
-    const off = onAbort(this.#life.signal, (reason) => abort.abort(reason));
-    const late = (): void => abort.abort(new ConnectionError(`no connection came in ${limits.attemptMs} ms`, "error"));
-    const timers = [
-      setTimeout(late, limits.attemptMs),
-      ...(turns === undefined ? [] : [setTimeout(giveBack, TURN_MS)]),
-    ];
-    try {
-      abort.signal.throwIfAborted();
-      return await this.#prepare(attempt, abort);
-    } finally {
-      for (const timer of timers) clearTimeout(timer);
-      off();
-      giveBack();
-    }
-  }
-
-  async #prepare(attempt: number, abort: AbortController): Promise<Client> {
-    const { signal } = abort;
-    const { authenticate, open } = this.#settings;
-    this.#become({ state: "connecting", attempt });
-    const client = await this.#connect(signal);
-    try {
-      void client.closed.then((error) => abort.abort(error));
-      this.#become({ state: "authenticating", attempt });
-      for (const step of [authenticate, open]) await abortable(step(client, signal), signal);
-      await abortable(this.#events.attach(client, signal), signal);
-      return client;
-    } catch (error) {
-      void client.close();
-      throw error;
-    }
-  }
-
-  /** A connection that comes after all, when its time is over, is closed. */
-  async #connect(signal: AbortSignal): Promise<Client> {
-    const connecting = this.#settings.connect(signal);
-    try {
-      return await abortable(connecting, signal);
-    } catch (error) {
-      connecting.then((late) => late.close(), nothing);
-      throw error;
-    }
+  #attempt(): Promise<Client> {
+    return attempt({
+      settings: this.#settings,
+      number: this.#backoff.attempt,
+      signal: this.#life.signal,
+      become: (state) => this.#become(state),
+      attach: (client, signal) => this.#events.attach(client, signal),
+    });
   }
 
   async #serve(client: Client): Promise<Loss> {

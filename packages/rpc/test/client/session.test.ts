@@ -5,7 +5,7 @@ import { Lagged } from "../../src/client/event-hub.ts";
 import { Session } from "../../src/client/session.ts";
 import { Resync } from "../../src/client/session-events.ts";
 import type { SessionOptions } from "../../src/client/session-options.ts";
-import { nextStates, type SessionState } from "../../src/client/session-state.ts";
+import type { SessionState } from "../../src/client/session-state.ts";
 import { RpcError } from "../../src/protocol/rpc-error.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
 import { Echo, EchoTick } from "../helpers/echo.ts";
@@ -467,8 +467,4 @@ describe("events of a session", () => {
 it("limits and backoffs that can't be are refused", () => {
   expect(() => begun({ limits: { waitMs: 0 } })).toThrow("limit waitMs is 0, expected at least 1");
   expect(() => begun({ backoff: { jitter: 2 } })).toThrow("backoff jitter is 2, expected from 0 to 1");
-});
-
-it("states that end lead nowhere, and all others to an end", () => {
-  for (const [name, next] of Object.entries(nextStates)) expect(next.includes("closed")).toBe(name !== "closed");
 });
