@@ -41,8 +41,10 @@ export function openCommand(
 ): Promise<Transport> {
   return new Promise((fulfil, reject) => {
     signal?.throwIfAborted();
-    const child = start(address);
-    const transport = new CommandTransport(child, address, hooks);
+    // Asked once: a terminal may go while the program runs.
+    const detached = ownSession();
+    const child = start(address, detached);
+    const transport = new CommandTransport(child, detached, address, hooks);
     const settle = (): void => {
       off();
       child.off("spawn", spawned);
@@ -74,10 +76,10 @@ export function openCommand(
  * Without a terminal at hand the program gets a session of its own: then nothing in it can ask there for a password,
  * which nobody would answer, and ending it ends all that it has started.
  */
-function start({ command, args = [], env }: CommandAddress): Child {
+function start({ command, args = [], env }: CommandAddress, detached: boolean): Child {
   return spawn(command, args, {
     stdio: ["pipe", "pipe", "pipe"],
-    detached: ownSession(),
+    detached,
     windowsHide: true,
     ...(env && { env }),
   });
@@ -106,6 +108,7 @@ class CommandTransport implements Transport {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly #child: Child;
+  readonly #detached: boolean;
   readonly #name: string;
   readonly #explain: (end: CommandEnd) => string;
   readonly #refuse: (first: Uint8Array) => string | null;
@@ -124,8 +127,14 @@ class CommandTransport implements Transport {
   #grace: ReturnType<typeof setTimeout> | undefined;
   #lastWords: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(child: Child, address: CommandAddress, { name, explain, refuse, endpoint }: CommandHooks) {
+  constructor(
+    child: Child,
+    detached: boolean,
+    address: CommandAddress,
+    { name, explain, refuse, endpoint }: CommandHooks,
+  ) {
     this.#child = child;
+    this.#detached = detached;
     this.#name = name ?? describeAddress(address);
     this.#explain = explain ?? plainEnd;
     this.#refuse = refuse ?? acceptAny;
@@ -276,7 +285,7 @@ class CommandTransport implements Transport {
     const { pid } = this.#child;
     if (this.#exited || pid === undefined) return;
     try {
-      if (ownSession()) process.kill(-pid, signal);
+      if (this.#detached) process.kill(-pid, signal);
       else this.#child.kill(signal);
     } catch {
       // It has ended in this very moment.
