@@ -252,7 +252,13 @@ class HostKeys {
           "or use known_hosts_verify=auto, which takes what it sees the first time",
       );
     }
-    await this.#remember(key);
+    await this.#remember(key).catch((cause: Error) => {
+      throw new ConnectionError(
+        `ssh: ${this.#file}, where the host key of ${host} is to go, can't be written: ${cause.message}`,
+        "error",
+        { cause },
+      );
+    });
   }
 
   async #remember(key: Uint8Array): Promise<void> {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,6 +81,14 @@ describe("ssh in process", () => {
     transport.end();
     expect(await heard.whenClosed()).toMatchObject({ reason: "closed" });
     expect(commands).toEqual([expect.stringContaining("$ARG -U /run/sock'")]);
+  });
+
+  it("can't take a host for known whose key it can't write down", async () => {
+    const knownHosts = join(folder, "elsewhere");
+    await symlink(join(folder, "missing", "known_hosts"), knownHosts);
+    const refusal = open({ ...(await host({})), knownHosts });
+    await expect(refusal).rejects.toThrow(`${knownHosts}, where the host key of 127.0.0.1 is to go, can't be written`);
+    await expect(refusal).rejects.toBeInstanceOf(ConnectionError);
   });
 
   it("asks for a password as often as ssh does", async () => {
