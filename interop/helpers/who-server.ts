@@ -1,6 +1,6 @@
+import { remoteAuth } from "@virnet/libvirt";
 import { Remote } from "@virnet/libvirt/remote";
 import { Server, type ServerAuth, type ServiceOptions } from "virnet/server";
-import { remoteAuth } from "./remote-auth.ts";
 
 /** Answers virsh's `hostname` with the user, and what protects the connection: `alice DIGEST-MD5 128`, `alice - 0`. */
 export interface WhoServer extends AsyncDisposable {

@@ -1,21 +1,7 @@
 import { expect, it } from "vitest";
-import { mechanismProvider, type SaslServerContext, type SaslServerMechanism } from "../../src/sasl/mechanism.ts";
+import { mechanismProvider, type SaslServerMechanism } from "../../src/sasl/mechanism.ts";
 import { SaslError } from "../../src/sasl/sasl-error.ts";
-
-const context: SaslServerContext = {
-  service: "libvirt",
-  host: "localhost",
-  local: "127.0.0.1;0",
-  remote: "127.0.0.1;0",
-  external: null,
-  minSsf: 0,
-  maxSsf: 0,
-  maxBuffer: 65_536,
-  plaintext: true,
-  anonymous: true,
-  realm: null,
-  channelBinding: () => null,
-};
+import { serverContext as context } from "../helpers/sasl.ts";
 
 const greeting: SaslServerMechanism = {
   name: "GREETING",
