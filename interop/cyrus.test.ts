@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { remoteAuth } from "@virnet/libvirt";
 import { Remote } from "@virnet/libvirt/remote";
 import { cyrusClient, cyrusServer } from "@virnet/native/cyrus";
 import { type Address, type Client, type ClientAuth, ConnectionError, connect, RpcError } from "virnet";
@@ -8,7 +9,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type SaslConfig, saslConfig } from "../packages/native/test/helpers/sasl-config.ts";
 import { damagingProxy } from "./helpers/damaging-proxy.ts";
 import { describeWithPeers } from "./helpers/peers.ts";
-import { remoteAuth } from "./helpers/remote-auth.ts";
 import { type Settings, testbed, testbedDirectory } from "./helpers/testbed.ts";
 import { virshWith } from "./helpers/virsh.ts";
 import { type WhoServer, whoServer } from "./helpers/who-server.ts";
