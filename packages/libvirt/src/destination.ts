@@ -3,8 +3,6 @@ import { type DaemonSocket, daemonSocket, isSession } from "./daemon-socket.ts";
 import type { Surroundings } from "./surroundings.ts";
 import {
   type LibvirtUri,
-  openName,
-  parseLibvirtUri,
   type SocketMode,
   type Ssh2Uri,
   type SshProxy,
@@ -13,6 +11,8 @@ import {
   type UnixUri,
 } from "./uri.ts";
 import { UriError } from "./uri-error.ts";
+import { openName } from "./uri-format.ts";
+import { parseLibvirtUri } from "./uri-parse.ts";
 
 /** Where a URI leads from here. */
 export interface Destination {

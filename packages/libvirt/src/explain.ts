@@ -8,8 +8,9 @@ import { Remote, RemoteAuthType } from "./gen/remote.ts";
 import type { OpenOptions } from "./libvirt.ts";
 import { reach } from "./reach.ts";
 import { ownSurroundings } from "./surroundings.ts";
-import { formatLibvirtUri, type LibvirtUri } from "./uri.ts";
+import type { LibvirtUri } from "./uri.ts";
 import { UriError } from "./uri-error.ts";
+import { formatLibvirtUri } from "./uri-format.ts";
 
 /** What has to go well between a URI and an open hypervisor, in this order; no URI needs all of them. */
 export type StepName =

@@ -48,9 +48,7 @@ export { type PoolInfo, StoragePool } from "./storage-pool.ts";
 export type { TransferProgress } from "./transfer-meter.ts";
 export { readTypedParams, type TypedKind, type TypedValue, typedParam } from "./typed-params.ts";
 export {
-  formatLibvirtUri,
   type LibvirtUri,
-  parseLibvirtUri,
   type SocketMode,
   type SshAuthMethod,
   type SshProxy,
@@ -61,6 +59,8 @@ export {
   type UriParameter,
 } from "./uri.ts";
 export { UriError } from "./uri-error.ts";
+export { formatLibvirtUri } from "./uri-format.ts";
+export { parseLibvirtUri } from "./uri-parse.ts";
 export { formatUuid, parseUuid } from "./uuid.ts";
 export {
   type DownloadTarget,

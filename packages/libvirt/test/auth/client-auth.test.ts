@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clientAuth } from "../../src/auth/client-auth.ts";
 import { remoteAuth } from "../../src/auth/remote-auth.ts";
 import { ownSurroundings } from "../../src/surroundings.ts";
-import { parseLibvirtUri } from "../../src/uri.ts";
+import { parseLibvirtUri } from "../../src/uri-parse.ts";
 
 let folder: string;
 

@@ -1,7 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatLibvirtUri, type LibvirtUri, openName, parseLibvirtUri, type UriAddress } from "../src/uri.ts";
+import type { LibvirtUri, UriAddress } from "../src/uri.ts";
 import { UriError } from "../src/uri-error.ts";
+import { formatLibvirtUri, openName } from "../src/uri-format.ts";
+import { parseLibvirtUri } from "../src/uri-parse.ts";
 
 const parse = parseLibvirtUri;
 const canonical = (text: string): string => formatLibvirtUri(parse(text));
