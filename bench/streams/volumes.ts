@@ -27,6 +27,8 @@ export interface VolumePlan {
 
 interface Bed {
   readonly folder: string;
+  /** Where downloads go: into memory where that can be had, for who writes to a full cache of a disk waits for the disk. */
+  readonly targets: string;
   readonly uris: readonly (readonly [VolumeResult["server"], string, string])[];
   readonly plan: VolumePlan;
 }
@@ -38,6 +40,7 @@ const MIB = 2 ** 20;
 export async function measureVolumes(plan: VolumePlan, testdBin: string, testbed: string): Promise<VolumeResult[]> {
   if (!(await isInstalled("libvirtd")) || !(await isInstalled("virsh"))) return [];
   const folder = await mkdtemp("/tmp/bench-");
+  const targets = await mkdtemp("/dev/shm/bench-").catch(() => folder);
   const env = { ...process.env, TESTBED_DIR: folder };
   const { stdout } = await execute(join(testbed, "up"), ["libvirtd"], { env, timeout: 60_000 });
   const storage = /^LIBVIRTD_STORAGE_URI=(.*)$/m.exec(stdout)?.[1] ?? "";
@@ -49,11 +52,11 @@ export async function measureVolumes(plan: VolumePlan, testdBin: string, testbed
       ["libvirtd", storage, "testbed"],
       ["testd", `test+unix:///default?socket=${socket}`, "default-pool"],
     ] as const;
-    return await measureAll({ folder, uris, plan });
+    return await measureAll({ folder, targets, uris, plan });
   } finally {
     testd.kill();
     await execute(join(testbed, "down"), ["--wipe"], { env, timeout: 60_000 });
-    await rm(folder, { recursive: true, force: true });
+    for (const made of [folder, targets]) await rm(made, { recursive: true, force: true });
   }
 }
 
@@ -63,7 +66,7 @@ async function measureAll(bed: Bed): Promise<VolumeResult[]> {
   const dense = await makeFile(join(folder, "dense"), plan.dense, plan.dense);
   const holey = await makeFile(join(folder, "holey"), plan.sparse, onePercent);
   const data = await makeFile(join(folder, "data"), onePercent, onePercent);
-  const target = join(folder, "back");
+  const target = join(bed.targets, "back");
   await using opened = new Opened();
   const runs: Run[] = [];
   for (const [server, uri, poolName] of bed.uris) {
