@@ -10,10 +10,11 @@ import {
 } from "@virnet/libvirt/remote";
 import { cyrusClient, cyrusServer } from "@virnet/native/cyrus";
 import { decodeHeader, HEADER_BYTES } from "virnet/protocol";
-import type { SaslClientProvider, SaslContext, SaslServerProvider } from "virnet/sasl";
+import type { SaslClientProvider, SaslContext, SaslServerContext, SaslServerProvider } from "virnet/sasl";
 import { decodeXdr, type XdrType } from "virnet/xdr";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type SaslConfig, saslConfig } from "../packages/native/test/helpers/sasl-config.ts";
+import { serverContext } from "../packages/rpc/test/helpers/sasl.ts";
 import { describeWithPeers } from "./helpers/peers.ts";
 import { repositoryPath } from "./helpers/scripts.ts";
 
@@ -80,19 +81,7 @@ describeWithPeers(["saslpasswd2"], "recorded authentications", () => {
 
 const alice: Readonly<Record<string, string>> = { authname: "alice", passphrase: "alice-secret" };
 
-const safe: SaslContext = {
-  service: "libvirt",
-  host: "localhost",
-  local: "127.0.0.1;0",
-  remote: "127.0.0.1;0",
-  external: null,
-  minSsf: 0,
-  maxSsf: 0,
-  maxBuffer: 65536,
-  plaintext: true,
-  anonymous: true,
-  channelBinding: () => null,
-};
+const { realm: _, ...safe }: SaslServerContext = serverContext;
 const onTcp: SaslContext = { ...safe, minSsf: 56, maxSsf: 100_000, plaintext: false, anonymous: false };
 
 /** What client and server said by AUTH_SASL_START and AUTH_SASL_STEP. */

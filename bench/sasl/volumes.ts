@@ -1,25 +1,21 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { Libvirt } from "@virnet/libvirt";
 import { cyrusClient } from "@virnet/native/cyrus";
 import { isInstalled } from "../calls/installed.ts";
+import { raceVolumes, type VolumePlace, type VolumeRate, volumeXml } from "../volume-race.ts";
 
 export type Mechanism = "DIGEST-MD5" | "GSSAPI";
-export type VolumeClient = "virsh" | "virnet";
 
 /** How fast a volume of a file went through the mechanism's security layer, over TCP. */
-export interface SaslVolumeResult {
+export interface SaslVolumeResult extends VolumeRate {
   readonly mechanism: Mechanism;
-  readonly client: VolumeClient;
   readonly server: "libvirtd" | "testd";
-  readonly direction: "up" | "down";
-  /** Megabytes (10^6) per second, the median of the rounds. */
-  readonly rate: number;
 }
 
 export interface SaslVolumePlan {
@@ -36,11 +32,9 @@ export interface SaslVolumes {
   readonly intact: readonly string[];
 }
 
-interface Place {
+interface Place extends VolumePlace {
   readonly mechanism: Mechanism;
   readonly server: SaslVolumeResult["server"];
-  readonly uri: string;
-  readonly pool: string;
 }
 
 const execute = promisify(execFile);
@@ -118,51 +112,19 @@ async function measureAll(places: readonly Place[], folder: string, plan: SaslVo
   const rates: SaslVolumeResult[] = [];
   const intact: string[] = [];
   for (const place of places) {
-    rates.push(...(await measureAt(place, folder, plan)));
+    const { mechanism, server } = place;
+    const measured = await raceVolumes(place, folder, plan, { auth: { providers: [await cyrusClient()] } });
+    rates.push(...measured.map((rate) => ({ ...rate, mechanism, server })));
     if (await comesBack(place, folder, plan.compared)) intact.push(`${place.mechanism}, ${place.server}`);
   }
   return { rates, intact };
-}
-
-async function measureAt(
-  { mechanism, server, uri, pool }: Place,
-  folder: string,
-  plan: SaslVolumePlan,
-): Promise<SaslVolumeResult[]> {
-  const from = join(folder, "from");
-  const to = join(folder, "to");
-  await writeFile(from, Buffer.alloc(plan.bytes, "virnet"));
-  // Held open throughout, for the stand-in forgets everything once nobody is connected.
-  await using hypervisor = await Libvirt.open(uri, { auth: { providers: [await cyrusClient()] } });
-  const volume = await (await hypervisor.pool(pool)).createVolume(volumeXml(plan.bytes));
-  const virsh = (verb: string, file: string): Promise<unknown> =>
-    execute("virsh", ["-c", uri, `vol-${verb} v ${file} --pool ${pool}`], { timeout: 120_000 });
-  const ways: readonly (readonly [VolumeClient, SaslVolumeResult["direction"], () => Promise<unknown>])[] = [
-    ["virsh", "up", () => virsh("upload", from)],
-    ["virnet", "up", () => volume.upload(from)],
-    ["virsh", "down", () => virsh("download", to)],
-    ["virnet", "down", () => volume.download(to)],
-  ];
-  const times = new Map(ways.map((way) => [way, [] as number[]]));
-  for (let round = 0; round < plan.rounds; round++) {
-    for (const [way, taken] of times) {
-      const begun = performance.now();
-      await way[2]();
-      taken.push(performance.now() - begun);
-    }
-  }
-  await volume.delete();
-  return [...times].map(([[client, direction], taken]) => {
-    const milliseconds = taken.toSorted((a, b) => a - b)[taken.length >> 1] ?? Number.NaN;
-    return { mechanism, client, server, direction, rate: plan.bytes / 1000 / milliseconds };
-  });
 }
 
 /** Up and down through our client: is it the same? Its bytes differ from place to place. */
 async function comesBack({ uri, pool }: Place, folder: string, bytes: number): Promise<boolean> {
   const from = join(folder, "from");
   const to = join(folder, "to");
-  await pipeline(noise(bytes), (await import("node:fs")).createWriteStream(from));
+  await pipeline(noise(bytes), createWriteStream(from));
   await using hypervisor = await Libvirt.open(uri, { auth: { providers: [await cyrusClient()] } });
   const volume = await (await hypervisor.pool(pool)).createVolume(volumeXml(bytes));
   await volume.upload(from);
@@ -186,8 +148,4 @@ async function hashOf(file: string): Promise<string> {
   const hash = createHash("sha256");
   await pipeline(createReadStream(file), hash);
   return hash.digest("hex");
-}
-
-function volumeXml(bytes: number): string {
-  return `<volume><name>v</name><capacity>${bytes}</capacity><allocation>0</allocation></volume>`;
 }

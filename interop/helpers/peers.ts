@@ -42,7 +42,11 @@ export const howToInstall = "interop/testbed/install";
  * says why; with CI set, an absent peer is a failed test instead.
  */
 export function describeWithPeers(peers: readonly Peer[], name: string, suite: () => void): void {
-  const absent = absentOf(peers);
+  describeUnlessAbsent(absentOf(peers), name, suite);
+}
+
+/** The same for whatever has been found to be absent. */
+export function describeUnlessAbsent(absent: readonly string[], name: string, suite: () => void): void {
   if (absent.length === 0) describe(name, suite);
   else if (isCi()) describe(name, () => failFor(absent));
   else describe.skip(`${name} (needs ${absent.join(", ")})`, suite);

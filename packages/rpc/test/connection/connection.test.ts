@@ -2,22 +2,13 @@ import { describe, expect, it } from "vitest";
 import { Connection } from "../../src/connection/connection.ts";
 import { SlabPool } from "../../src/connection/slab-pool.ts";
 import { defaultLimits } from "../../src/protocol/limits.ts";
-import type { MessageHeader } from "../../src/protocol/message.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
 import { type XdrType, XdrVoid } from "../../src/xdr/type.ts";
 import { concat, hex, toHex } from "../helpers/bytes.ts";
 import { FakeTransport } from "../helpers/fake-transport.ts";
-import { frame, MESSAGE, parseFrame, ping } from "../helpers/frames.ts";
+import { frame, numberedHeader as header, MESSAGE, parseFrame, ping } from "../helpers/frames.ts";
 import { nextTurn } from "../helpers/turns.ts";
 
-const header = (serial: number): MessageHeader => ({
-  program: 1,
-  version: 1,
-  procedure: 1,
-  type: 0,
-  serial,
-  status: 0,
-});
 const numbered = (serial: number, ...payload: number[]): Uint8Array => frame(header(serial), Uint8Array.from(payload));
 
 const Raw: XdrType<Uint8Array> = { encode: (writer, value) => writer.raw(value), decode: () => new Uint8Array(0) };

@@ -3,24 +3,14 @@ import { describe, expect, it } from "vitest";
 import { Connection } from "../../src/connection/connection.ts";
 import { SlabPool } from "../../src/connection/slab-pool.ts";
 import { defaultLimits } from "../../src/protocol/limits.ts";
-import type { MessageHeader } from "../../src/protocol/message.ts";
 import { SaslError } from "../../src/sasl/sasl-error.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
 import { XdrVoid } from "../../src/xdr/type.ts";
 import { concat } from "../helpers/bytes.ts";
 import { FakeTransport } from "../helpers/fake-transport.ts";
-import { cutFrames, frame } from "../helpers/frames.ts";
+import { cutFrames, frame, numberedHeader as header } from "../helpers/frames.ts";
 import { TestLayer } from "../helpers/layer.ts";
 import { nextTurn } from "../helpers/turns.ts";
-
-const header = (serial: number): MessageHeader => ({
-  program: 1,
-  version: 1,
-  procedure: 1,
-  type: 0,
-  serial,
-  status: 0,
-});
 
 /** The message that the layer begins behind. */
 const LAST_CLEAR = 7;

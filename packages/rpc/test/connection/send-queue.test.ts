@@ -2,22 +2,12 @@ import { describe, expect, it } from "vitest";
 import { FIRST_ENCRYPTED_PART, SendQueue } from "../../src/connection/send-queue.ts";
 import { SlabPool } from "../../src/connection/slab-pool.ts";
 import { defaultLimits } from "../../src/protocol/limits.ts";
-import type { MessageHeader } from "../../src/protocol/message.ts";
 import { XdrError } from "../../src/xdr/error.ts";
 import { type XdrType, XdrVoid } from "../../src/xdr/type.ts";
 import { concat, toHex } from "../helpers/bytes.ts";
 import { FakeTransport } from "../helpers/fake-transport.ts";
-import { cutFrames, frame } from "../helpers/frames.ts";
+import { cutFrames, frame, numberedHeader as header } from "../helpers/frames.ts";
 import { nextTurn } from "../helpers/turns.ts";
-
-const header = (serial: number): MessageHeader => ({
-  program: 1,
-  version: 1,
-  procedure: 1,
-  type: 0,
-  serial,
-  status: 0,
-});
 
 const Raw: XdrType<Uint8Array> = {
   encode: (writer, value) => writer.raw(value),

@@ -21,6 +21,11 @@ export interface Header {
   readonly status: number;
 }
 
+/** The header of a call whose serial is what matters. */
+export function numberedHeader(serial: number): Header {
+  return { program: 1, version: 1, procedure: 1, type: CALL, serial, status: OK };
+}
+
 export interface Frame {
   readonly header: Header;
   readonly payload: Uint8Array;
