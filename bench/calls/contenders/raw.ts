@@ -29,9 +29,11 @@ export const raw: Contender = {
 
 function answer(pipe: Pipe): void {
   const slabs = new Slabs(pipe);
-  const framer = new Framer(FRAME_LIMIT, (bytes, start, end) => {
-    const serial = readWord(bytes, start + SERIAL_AT);
-    writeFrame(slabs, 1, serial, bytes.subarray(start + HEADER_BYTES, end));
+  const framer = new Framer(FRAME_LIMIT, {
+    frame(bytes, start, end) {
+      const serial = readWord(bytes, start + SERIAL_AT);
+      writeFrame(slabs, 1, serial, bytes.subarray(start + HEADER_BYTES, end));
+    },
   });
   pipe.receive = (chunk) => {
     framer.push(chunk);
@@ -60,8 +62,10 @@ class RawClient implements Session {
       this.#slabs.flush();
     };
     return new Promise((resolve, reject) => {
-      const framer = new Framer(FRAME_LIMIT, (bytes, start) => {
-        if (readWord(bytes, start + SERIAL_AT) !== answered++ >>> 0) reject(new Error("an answer out of order"));
+      const framer = new Framer(FRAME_LIMIT, {
+        frame(bytes, start) {
+          if (readWord(bytes, start + SERIAL_AT) !== answered++ >>> 0) reject(new Error("an answer out of order"));
+        },
       });
       this.#pipe.receive = (chunk) => {
         const before = answered;

@@ -1,5 +1,5 @@
 /* oxlint-disable eslint/no-unused-private-class-members -- it overlooks what the class within uses */
-import { Framer, type PieceSink } from "../protocol/framer.ts";
+import { Framer, type FrameSink, type PieceSink } from "../protocol/framer.ts";
 import { isKeepAlive, isPing, pingHeader, pongHeader } from "../protocol/keepalive-program.ts";
 import { MAX_DESCRIPTORS, type ProtocolLimits } from "../protocol/limits.ts";
 import { type MarkKind, markHeader, markKind } from "../protocol/mark.ts";
@@ -14,7 +14,7 @@ import { Descriptors } from "./descriptors.ts";
 import type { Keepalive, Watched } from "./keepalive.ts";
 import { FIRST_ENCRYPTED_PART, SendQueue } from "./send-queue.ts";
 import type { SlabPool } from "./slab-pool.ts";
-import { wrappedWrite } from "./wrapped-write.ts";
+import { wrappedOutlet } from "./wrapped-outlet.ts";
 
 /** What a connection calls. Plain calls on the hot path. */
 export interface ConnectionEvents {
@@ -59,6 +59,7 @@ export class Connection implements Watched {
   /** Passes descriptors; absent where that is not possible. */
   #channel: DescriptorChannel | undefined;
   readonly #events: ConnectionEvents;
+  readonly #ears: TransportEvents & FrameSink;
   readonly #framer: Framer;
   readonly #queue: SendQueue;
   #layer: SecurityLayer | undefined;
@@ -74,8 +75,8 @@ export class Connection implements Watched {
   #unwatch = nothing;
   #ending: ReturnType<typeof setTimeout> | undefined;
 
-  /** What the transport calls: methods that all connections share, where closures would weigh on each that is silent. */
-  static readonly #Ears = class implements TransportEvents {
+  /** What transport and framer call: methods that all connections share, where closures would weigh on each that is silent. */
+  static readonly #Ears = class implements TransportEvents, FrameSink {
     readonly #connection: Connection;
 
     constructor(connection: Connection) {
@@ -97,21 +98,24 @@ export class Connection implements Watched {
     closed(error: ConnectionError): void {
       this.#connection.#gone(error);
     }
+
+    frame(bytes: Uint8Array, start: number, end: number): void {
+      this.#connection.#take(bytes, start, end);
+    }
+
+    passage(bytes: Uint8Array, start: number): PieceSink | undefined {
+      return this.#connection.#passage(bytes, start);
+    }
   };
 
   constructor({ transport, slabs, limits, events }: ConnectionParts) {
     this.#transport = transport;
     this.#channel = transport.descriptors;
     this.#events = events;
-    this.#framer = new Framer(
-      limits.frame,
-      (bytes, start, end) => this.#take(bytes, start, end),
-      (bytes, start) => this.#passage(bytes, start),
-    );
-    const writePair = transport.writePair?.bind(transport);
-    const write = (bytes: Uint8Array, done: () => void): void => transport.write(bytes, done);
+    this.#ears = new Connection.#Ears(this);
+    this.#framer = new Framer(limits.frame, this.#ears);
     const firstPart = transport.takesOneMessage === true ? 1 : transport.security ? FIRST_ENCRYPTED_PART : undefined;
-    this.#queue = new SendQueue(write, slabs, limits, writePair, firstPart);
+    this.#queue = new SendQueue(transport, slabs, limits, firstPart);
   }
 
   /** Bytes on their way out that the peer's side has not taken yet. */
@@ -138,7 +142,7 @@ export class Connection implements Watched {
   }
 
   start(): void {
-    this.#transport.start(new Connection.#Ears(this));
+    this.#transport.start(this.#ears);
   }
 
   /** Lets keepalive look after this connection; see `Keepalive.watch`. What a former one does ends. */
@@ -264,13 +268,10 @@ export class Connection implements Watched {
     this.#layer = layer;
     // Messages are cut otherwise from here on, and descriptors would stand anywhere.
     this.#channel = undefined;
-    const { write, writePair } = wrappedWrite(
-      layer,
-      (bytes, done) => this.#transport.write(bytes, done),
-      (error) =>
-        this.fail(new ConnectionError("the security layer failed to wrap a message", "error", { cause: error })),
+    const wrapped = wrappedOutlet(layer, this.#transport, (error) =>
+      this.fail(new ConnectionError("the security layer failed to wrap a message", "error", { cause: error })),
     );
-    this.#queue.switchTo(write, writePair);
+    this.#queue.switchTo(wrapped);
     const early = this.#framer.takeRest();
     if (early.length > 0) this.#guard(() => this.#framer.push(this.#unwrapped(layer, early)));
   }

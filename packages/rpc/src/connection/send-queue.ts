@@ -9,8 +9,12 @@ import type { SlabPool } from "./slab-pool.ts";
 /** Sends `bytes` as they are and calls `done` once they are no longer needed. */
 export type WriteBytes = (bytes: Uint8Array, done: () => void) => void;
 
-/** Sends two pieces, one right after the other, as {@link WriteBytes} sends one. */
-export type WritePair = (head: Uint8Array, body: Uint8Array, done: () => void) => void;
+/** Where frames leave: a transport, or what wraps them for one. */
+export interface Outlet {
+  readonly write: WriteBytes;
+  /** Sends two pieces in one go, one right after the other, as `write` sends one; without it they are two writes. */
+  writePair?(head: Uint8Array, body: Uint8Array, done: () => void): void;
+}
 
 /** Payloads from this size on leave from where they are, uncopied. */
 export const BESIDE_BYTES = 16_384;
@@ -26,8 +30,7 @@ export const FIRST_ENCRYPTED_PART = 64;
  * as each part is twice as long as the one before, a burst still costs few system calls.
  */
 export class SendQueue {
-  #write: WriteBytes;
-  #writePair: WritePair;
+  #outlet: Outlet;
   readonly #slabs: SlabPool;
   readonly #limits: ProtocolLimits;
   readonly #firstPart: number;
@@ -39,25 +42,23 @@ export class SendQueue {
   /** With so many the slab leaves before the turn ends. */
   #part: number;
   /** To be called once the slab of this turn has been sent. */
-  #copied: (() => void)[] = [];
+  #copied: (() => void)[] | undefined;
   #inFlight = 0;
   #departed = 0;
   #flushed = 0;
   #closed = false;
-  #drained: (() => void)[] = [];
+  #drained: (() => void)[] | undefined;
 
   constructor(
-    write: WriteBytes,
+    outlet: Outlet,
     slabs: SlabPool,
     limits: ProtocolLimits,
-    writePair?: WritePair,
     /** 1 for a write per message. */
     firstPart: number = FIRST_PART,
   ) {
     this.#firstPart = firstPart;
     this.#part = firstPart;
-    this.#write = write;
-    this.#writePair = writePair ?? oneByOne(write);
+    this.#outlet = outlet;
     this.#slabs = slabs;
     this.#limits = limits;
   }
@@ -123,7 +124,7 @@ export class SendQueue {
 
   /** Does somebody wait until everything has left? */
   get isDraining(): boolean {
-    return this.#drained.length > 0;
+    return this.#drained !== undefined;
   }
 
   /**
@@ -141,7 +142,7 @@ export class SendQueue {
       const start = beginFrame(slab, header);
       slab.raw(payload);
       endFrame(slab, start);
-      this.#copied.push(sent);
+      (this.#copied ??= []).push(sent);
       if (this.#firstPart === 1) this.flush();
       return;
     }
@@ -198,17 +199,16 @@ export class SendQueue {
     this.#inFlight += size;
     this.#flushed += size;
     const copied = this.#takeCopied();
-    this.#write(slab.written(), () => {
+    this.#outlet.write(slab.written(), () => {
       this.#sent(slab, size);
       for (const sent of copied) sent();
     });
   }
 
   /** What is queued leaves as before, and all that comes after it by these. */
-  switchTo(write: WriteBytes, writePair: WritePair): void {
+  switchTo(outlet: Outlet): void {
     this.flush();
-    this.#write = write;
-    this.#writePair = writePair;
+    this.#outlet = outlet;
   }
 
   /** Hands over the slab, and `payload` right behind it. */
@@ -226,10 +226,19 @@ export class SendQueue {
     });
   }
 
+  #writePair(head: Uint8Array, body: Uint8Array, done: () => void): void {
+    const outlet = this.#outlet;
+    if (outlet.writePair !== undefined) {
+      outlet.writePair(head, body, done);
+      return;
+    }
+    outlet.write(head, nothing);
+    outlet.write(body, done);
+  }
+
   #takeCopied(): readonly (() => void)[] {
-    if (this.#copied.length === 0) return none;
-    const copied = this.#copied;
-    this.#copied = [];
+    const copied = this.#copied ?? none;
+    this.#copied = undefined;
     return copied;
   }
 
@@ -237,7 +246,7 @@ export class SendQueue {
   whenDrained(then: () => void): void {
     this.flush();
     if (this.#inFlight === 0) then();
-    else this.#drained.push(then);
+    else (this.#drained ??= []).push(then);
   }
 
   /** Nothing more will leave. */
@@ -274,7 +283,7 @@ export class SendQueue {
     const { length } = frame;
     this.#inFlight += length;
     this.#flushed += length;
-    this.#write(frame, () => this.#left(length));
+    this.#outlet.write(frame, () => this.#left(length));
   }
 
   #flushPart(): void {
@@ -299,18 +308,10 @@ export class SendQueue {
   }
 
   #settleDrained(): void {
-    const waiting = this.#drained;
-    if (waiting.length === 0) return;
-    this.#drained = [];
+    const waiting = this.#drained ?? none;
+    this.#drained = undefined;
     for (const then of waiting) then();
   }
 }
 
 const none: readonly (() => void)[] = [];
-
-function oneByOne(write: WriteBytes): WritePair {
-  return (head, body, done) => {
-    write(head, nothing);
-    write(body, done);
-  };
-}

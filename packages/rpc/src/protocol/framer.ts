@@ -2,17 +2,19 @@ import { ConnectionError } from "../util/connection-error.ts";
 import { readUint32 } from "../xdr/words.ts";
 import { HEADER_BYTES } from "./message.ts";
 
-/** Takes one whole frame, length word included. The bytes are only lent: they change after it returns. */
-export type FrameSink = (bytes: Uint8Array, start: number, end: number) => void;
-
 /** Takes the payload of one frame piece by piece, in order. The bytes are only lent. */
 export type PieceSink = (bytes: Uint8Array, start: number, end: number) => void;
 
-/**
- * Asked about a large frame that has not come whole, with its header at `start`: who takes the payload as it comes?
- * Nobody, and the frame is collected.
- */
-export type Passage = (bytes: Uint8Array, start: number) => PieceSink | undefined;
+/** What a framer calls. */
+export interface FrameSink {
+  /** One whole frame, length word included. The bytes are only lent: they change after it returns. */
+  frame(bytes: Uint8Array, start: number, end: number): void;
+  /**
+   * Asked about a large frame that has not come whole, with its header at `start`: who takes the payload as it comes?
+   * Nobody, and the frame is collected.
+   */
+  passage?(bytes: Uint8Array, start: number): PieceSink | undefined;
+}
 
 const LENGTH_BYTES = 4;
 /** Shorter frames are collected: that costs less than passing them on in pieces. */
@@ -29,7 +31,6 @@ const KEPT_BYTES = 16_384;
 export class Framer {
   #limit: number;
   readonly #sink: FrameSink;
-  readonly #passage: Passage;
   /** Takes the rest of the frame at hand, of which `#left` bytes are still to come. */
   #passing: PieceSink | undefined;
   #left = 0;
@@ -41,10 +42,9 @@ export class Framer {
   #running = false;
 
   /** `limit` is the largest length word accepted. */
-  constructor(limit: number, sink: FrameSink, passage: Passage = collectAll) {
+  constructor(limit: number, sink: FrameSink) {
     this.#limit = limit;
     this.#sink = sink;
-    this.#passage = passage;
   }
 
   /** Hands on every frame that `chunk` completes. Throws {@link ConnectionError} for a length word out of range. */
@@ -107,7 +107,7 @@ export class Framer {
     while (!this.#stopped && end - start >= LENGTH_BYTES) {
       const next = start + this.#length(bytes, start);
       if (next > end) return this.#passFrom(bytes, start, end, next - start);
-      this.#sink(bytes, start, next);
+      this.#sink.frame(bytes, start, next);
       start = next;
     }
     return start;
@@ -129,7 +129,7 @@ export class Framer {
     }
     at = this.#take(chunk, at, length - this.#held());
     if (this.#held() < length) return at;
-    this.#sink(this.#hoard, this.#first, this.#first + length);
+    this.#sink.frame(this.#hoard, this.#first, this.#first + length);
     this.#drop(length);
     return at;
   }
@@ -137,7 +137,7 @@ export class Framer {
   /** Begins to pass on the frame at `start`, if somebody takes it; returns how far that got. */
   #passFrom(bytes: Uint8Array, start: number, end: number, length: number): number {
     if (length < PASSED_BYTES || end - start < HEADER_BYTES) return start;
-    this.#passing = this.#passage(bytes, start);
+    this.#passing = this.#sink.passage?.(bytes, start);
     if (this.#passing === undefined) return start;
     this.#left = length - HEADER_BYTES;
     return this.#pass(bytes, start + HEADER_BYTES, end);
@@ -208,10 +208,6 @@ export class Framer {
 
 /** The hoard of those who have none: an idle connection owns no bytes. */
 const nothing = new Uint8Array(0);
-
-function collectAll(): undefined {
-  return undefined;
-}
 
 /** What the peer may be speaking instead, when its first four bytes tell. */
 function looksLike(length: number): string {

@@ -52,9 +52,8 @@ export type Dispatch = (
 /** Works on one message that came with descriptors. */
 export type DispatchWith = (descriptors: Descriptors, ...message: Parameters<Dispatch>) => void;
 
-export interface ServerClientParts {
-  readonly id: number;
-  readonly transport: Transport;
+/** The server of a client: what all its clients share. */
+export interface ClientHost {
   readonly slabs: SlabPool;
   readonly limits: ServerLimits;
   readonly dispatch: Dispatch;
@@ -63,9 +62,7 @@ export interface ServerClientParts {
   readonly keepalive: Keepalive | undefined;
   /** Is a message of that program enough to show that the client knows it? */
   readonly keepaliveBySign: boolean;
-  /** Who it has to convince; `undefined` where everybody may in. */
-  readonly gate: AuthGate | undefined;
-  /** Called once, when the client has gone. */
+  /** Called once for each client, when it has gone. */
   readonly onEnd: (client: ServerClient, error: ConnectionError) => void;
 }
 
@@ -85,7 +82,7 @@ export class ServerClient {
   readonly id: number;
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  readonly #unix: UnixIdentity | null;
+  readonly #host: ClientHost;
   readonly #transport: Transport;
   readonly #auth: AuthSession | undefined;
   #security: Security | null;
@@ -95,12 +92,9 @@ export class ServerClient {
   readonly #window: RequestWindow;
   /** Made with the first packet or call of a stream: most clients never have one. */
   #streams: StreamTable<ServerWire> | undefined;
-  readonly #limits: ServerLimits;
-  readonly #dispatch: Dispatch;
   /** Made when somebody asks for the signal: it is the costliest part of a client that says nothing. */
   #abort: AbortController | undefined;
   readonly #connected = Date.now();
-  readonly #onEnd: (client: ServerClient, error: ConnectionError) => void;
   /** Made when somebody waits for it. */
   #closed: Deferred<ConnectionError> | undefined;
   #closing = false;
@@ -109,19 +103,14 @@ export class ServerClient {
   #congested = false;
   /** Made when somebody waits for an answer to leave. */
   #afterReply: Map<MessageHeader, (ok: boolean) => void> | undefined;
-  /** Those that are to look after this client, until they do. */
-  #keepalive: Keepalive | undefined;
+  #isWatched = false;
 
   /** What the connection calls: methods that all clients share, where closures would weigh on each that is silent. */
   static readonly #Ears = class implements ConnectionEvents {
     readonly #client: ServerClient;
-    readonly #dispatchWith: DispatchWith;
-    readonly #keepaliveBySign: boolean;
 
-    constructor(client: ServerClient, dispatchWith: DispatchWith, keepaliveBySign: boolean) {
+    constructor(client: ServerClient) {
       this.#client = client;
-      this.#dispatchWith = dispatchWith;
-      this.#keepaliveBySign = keepaliveBySign;
     }
 
     message(header: MessageHeader, bytes: Uint8Array, start: number, end: number): void {
@@ -129,7 +118,7 @@ export class ServerClient {
     }
 
     described(header: MessageHeader, bytes: Uint8Array, start: number, end: number, descriptors: Descriptors): void {
-      this.#dispatchWith(descriptors, this.#client, header, bytes, start, end);
+      this.#client.#host.dispatchWith(descriptors, this.#client, header, bytes, start, end);
     }
 
     partial(header: MessageHeader): PieceSink {
@@ -141,7 +130,7 @@ export class ServerClient {
     }
 
     keepalive(): void {
-      if (this.#keepaliveBySign) this.#client.startKeepalive();
+      if (this.#client.#host.keepaliveBySign) this.#client.startKeepalive();
     }
 
     ended(): void {
@@ -153,34 +142,16 @@ export class ServerClient {
     }
   };
 
-  constructor({
-    id,
-    transport,
-    slabs,
-    limits,
-    dispatch,
-    dispatchWith,
-    keepalive,
-    keepaliveBySign,
-    gate,
-    onEnd,
-  }: ServerClientParts) {
+  /** `gate`: whom the client has to convince; `undefined` where everybody may in. */
+  constructor(host: ClientHost, id: number, transport: Transport, gate: AuthGate | undefined) {
     this.id = id;
-    this.#keepalive = keepalive;
     this.local = transport.local;
     this.remote = transport.remote;
-    this.#unix = transport.identity ?? null;
+    this.#host = host;
     this.#transport = transport;
     this.#security = transport.security ?? null;
-    this.#onEnd = onEnd;
-    this.#limits = limits;
-    this.#dispatch = dispatch;
-    this.#connection = new Connection({
-      transport,
-      slabs,
-      limits,
-      events: new ServerClient.#Ears(this, dispatchWith, keepaliveBySign),
-    });
+    const { slabs, limits } = host;
+    this.#connection = new Connection({ transport, slabs, limits, events: new ServerClient.#Ears(this) });
     this.#window = new RequestWindow(limits.clientRequests, this.#connection);
     if (gate !== undefined) {
       // Until its turn comes it is not read from.
@@ -223,7 +194,7 @@ export class ServerClient {
     const { peer = null } = this.#security ?? {};
     return {
       x509DistinguishedName: peer?.trusted === true ? peer.distinguishedName : null,
-      unix: this.#unix,
+      unix: this.#transport.identity ?? null,
       saslUserName: this.#auth?.user ?? null,
     };
   }
@@ -281,8 +252,10 @@ export class ServerClient {
    * answer, as a libvirt daemon does of who asks for feature 10 (F065). Once is enough.
    */
   startKeepalive(): void {
-    if (this.#keepalive !== undefined) this.#connection.watch(this.#keepalive, false);
-    this.#keepalive = undefined;
+    const { keepalive } = this.#host;
+    if (keepalive === undefined || this.#isWatched) return;
+    this.#isWatched = true;
+    this.#connection.watch(keepalive, false);
   }
 
   /** Reads no further call, lets those at hand be answered, sends what is queued, then closes (F133). */
@@ -302,7 +275,7 @@ export class ServerClient {
   #takesEvents(): boolean {
     if (this.#end !== undefined || !this.isAuthenticated) return false;
     const waiting = this.#connection.queuedBytes;
-    if (waiting <= this.#limits.queuedBytes) return true;
+    if (waiting <= this.#host.limits.queuedBytes) return true;
     this.disconnect(new ConnectionError(`the client leaves ${waiting} bytes unread`, "overflow"));
     return false;
   }
@@ -335,7 +308,7 @@ export class ServerClient {
   loggedIn(): void {
     const admission = this.#auth?.complete();
     if (admission === undefined) return;
-    this.#connection.boundFrames(this.#limits.frame);
+    this.#connection.boundFrames(this.#host.limits.frame);
     const { layer, mechanism } = admission;
     if (layer === null) return;
     this.#security = layerSecurity(layer.ssf, mechanism ?? "");
@@ -384,7 +357,8 @@ export class ServerClient {
     const { program, version, procedure, serial } = call.header;
     const streams = this.#streamTable();
     if (streams.has(serial)) return serialInUse(call.header);
-    if (streams.size >= this.#limits.streams) return new RpcError(`at most ${this.#limits.streams} streams at a time`);
+    if (streams.size >= this.#host.limits.streams)
+      return new RpcError(`at most ${this.#host.limits.streams} streams at a time`);
     const abort = new AbortController();
     const core = streams.core({ program, version, procedure, serial }, (error) => {
       if (error !== undefined) abort.abort(error);
@@ -404,7 +378,7 @@ export class ServerClient {
       this.#streamTable().take(header, bytes, start, end);
       return;
     }
-    this.#dispatch(this, header, bytes, start, end);
+    this.#host.dispatch(this, header, bytes, start, end);
   }
 
   /** A good reply, with those descriptors that the handler has attached (F033). */
@@ -473,11 +447,11 @@ export class ServerClient {
     this.#abort?.abort(error);
     this.#closed?.resolve(error);
     // Later, as a transport may end while its client is still being made.
-    queueMicrotask(() => this.#onEnd(this, error));
+    queueMicrotask(() => this.#host.onEnd(this, error));
   }
 
   #streamTable(): StreamTable<ServerWire> {
-    const { streamBytes } = this.#limits;
+    const { streamBytes } = this.#host.limits;
     return (this.#streams ??= new StreamTable({ port: this.#connection, bytes: streamBytes, callsWait: never }));
   }
 }

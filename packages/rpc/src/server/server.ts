@@ -1,5 +1,5 @@
 import type { AuthBinding } from "../connection/auth-binding.ts";
-import { type Keepalive, type KeepaliveOptions, keepaliveWith } from "../connection/keepalive.ts";
+import { type KeepaliveOptions, keepaliveWith } from "../connection/keepalive.ts";
 import { SlabPool } from "../connection/slab-pool.ts";
 import type { EventType, Program } from "../program/program.ts";
 import type { ListenAddress } from "../transport/listen.ts";
@@ -13,7 +13,7 @@ import type { AuthGate } from "./auth-gate.ts";
 import { Dispatcher, type HandlerFailure } from "./dispatcher.ts";
 import type { Handlers, ServerInterceptor } from "./handlers.ts";
 import { type ServerLimits, serverLimits } from "./limits.ts";
-import { type Dispatch, type DispatchWith, ServerClient } from "./server-client.ts";
+import { type ClientHost, ServerClient } from "./server-client.ts";
 import { openService, type Service, type ServiceOptions } from "./service.ts";
 import { SharedEvent } from "./shared-event.ts";
 
@@ -60,21 +60,10 @@ const closedChannel = channel("virnet:server:client:closed");
 /** Programs, the services where clients reach them, and the clients that are there. */
 export class Server {
   readonly name: string;
-  readonly #limits: ServerLimits;
   readonly #dispatcher: Dispatcher;
-  /** One function for all clients, as is the next. */
-  readonly #dispatch: Dispatch = (client, header, bytes, start, end) =>
-    this.#dispatcher.dispatch(client, header, bytes, start, end);
-  readonly #dispatchWith: DispatchWith = (...message) => this.#dispatcher.dispatchWith(...message);
-  readonly #onClientEnd = (client: ServerClient, error: ConnectionError): void => {
-    this.#clients.delete(client.id);
-    if (closedChannel.hasSubscribers) closedChannel.publish({ server: this, client, error });
-  };
+  readonly #host: ClientHost;
   readonly #services = new Set<Service>();
   readonly #clients = new Map<number, ServerClient>();
-  readonly #slabs = new SlabPool();
-  readonly #keepalive: Keepalive | undefined;
-  readonly #keepaliveBySign: boolean;
   readonly #authBinding: AuthBinding | undefined;
   readonly #onServiceError: (error: ConnectionError) => void;
   #nextId = 1;
@@ -83,11 +72,18 @@ export class Server {
 
   constructor(options: ServerOptions) {
     this.name = options.name;
-    this.#limits = serverLimits(options.limits);
     const { keepalive = {} } = options;
-    this.#keepalive = keepaliveWith(keepalive);
-    this.#keepaliveBySign = keepalive !== false && keepalive.start !== "request";
-    this.#dispatcher = new Dispatcher(options.interceptors ?? [], options.onHandlerError ?? logHandlerFailure);
+    const dispatcher = new Dispatcher(options.interceptors ?? [], options.onHandlerError ?? logHandlerFailure);
+    this.#dispatcher = dispatcher;
+    this.#host = {
+      slabs: new SlabPool(),
+      limits: serverLimits(options.limits),
+      dispatch: (client, header, bytes, start, end) => dispatcher.dispatch(client, header, bytes, start, end),
+      dispatchWith: (...message) => dispatcher.dispatchWith(...message),
+      keepalive: keepaliveWith(keepalive),
+      keepaliveBySign: keepalive !== false && keepalive.start !== "request",
+      onEnd: (client, error) => this.#forget(client, error),
+    };
     this.#authBinding = options.authBinding;
     if (options.authBinding !== undefined) this.#dispatcher.bindAuth(options.authBinding);
     this.#onServiceError = options.onServiceError ?? ((error) => console.error(`${this.name}: ${error.message}`));
@@ -142,23 +138,12 @@ export class Server {
    * let in, unless there is a `gate` from {@link openGate}.
    */
   accept(transport: Transport, gate?: AuthGate): ServerClient | undefined {
-    if (this.#closing !== undefined || this.#clients.size >= this.#limits.clients) {
+    if (this.#closing !== undefined || this.#clients.size >= this.#host.limits.clients) {
       transport.start(deaf);
       transport.destroy(new ConnectionError("the server takes no further client", "closed"));
       return undefined;
     }
-    const client = new ServerClient({
-      id: this.#nextId++,
-      transport,
-      slabs: this.#slabs,
-      limits: this.#limits,
-      dispatch: this.#dispatch,
-      dispatchWith: this.#dispatchWith,
-      keepalive: this.#keepalive,
-      keepaliveBySign: this.#keepaliveBySign,
-      gate,
-      onEnd: this.#onClientEnd,
-    });
+    const client = new ServerClient(this.#host, this.#nextId++, transport, gate);
     this.#clients.set(client.id, client);
     if (openedChannel.hasSubscribers) openedChannel.publish({ server: this, client });
     return client;
@@ -187,6 +172,11 @@ export class Server {
       return client.closed;
     });
     await abortable(Promise.all(gone), signal).catch(() => this.#disconnectAll());
+  }
+
+  #forget(client: ServerClient, error: ConnectionError): void {
+    this.#clients.delete(client.id);
+    if (closedChannel.hasSubscribers) closedChannel.publish({ server: this, client, error });
   }
 
   #disconnectAll(): void {

@@ -53,7 +53,9 @@ class FaultyTransport implements Transport {
   start(events: TransportEvents): void {
     this.#events = events;
     const { drop, reorder } = this.#faults;
-    const framer = new Framer(defaultLimits.frame, (bytes, start, end) => this.#frame(bytes.slice(start, end)));
+    const framer = new Framer(defaultLimits.frame, {
+      frame: (bytes, start, end) => this.#frame(bytes.slice(start, end)),
+    });
     const byFrame = drop !== undefined || reorder !== undefined;
     this.#inner.start({
       receive: (chunk) => (byFrame ? framer.push(chunk) : this.#damage(chunk.slice())),

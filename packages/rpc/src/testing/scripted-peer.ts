@@ -29,9 +29,9 @@ export class ScriptedPeer implements AsyncDisposable {
 
   constructor(transport: Transport) {
     const { promise, resolve } = deferred<ConnectionError>();
-    const framer = new Framer(defaultLimits.frame, (bytes, start, end) =>
-      this.#frames.push(frameOf(bytes, start, end)),
-    );
+    const framer = new Framer(defaultLimits.frame, {
+      frame: (bytes, start, end) => this.#frames.push(frameOf(bytes, start, end)),
+    });
     this.closed = promise;
     this.#transport = transport;
     transport.start({

@@ -6,7 +6,8 @@ import { ConnectionError } from "../util/connection-error.ts";
 import { nothing } from "../util/nothing.ts";
 import { onAbort } from "../util/signals.ts";
 import { type CommandAddress, describeAddress, type Endpoint } from "./address.ts";
-import { type Intake, openIntake, readBuffer, socketError, systemCode } from "./node-socket.ts";
+import { Intake, readBuffer } from "./intake.ts";
+import { socketError, systemCode } from "./node-socket.ts";
 import { StderrTail } from "./stderr-tail.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -166,8 +167,7 @@ class CommandTransport implements Transport {
     if (this.#intake === undefined) {
       this.#output.on("data", (chunk: Buffer) => receive(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)));
     } else {
-      this.#intake.receive = receive;
-      for (const chunk of this.#intake.early.splice(0)) receive(chunk);
+      this.#intake.open({ receive });
       this.#output.resume();
     }
     if (this.#exited) this.#stopHearing();
@@ -343,7 +343,7 @@ function fastOutput(stdout: Readable): [Readable, Intake | undefined] {
   if (handle === undefined || handle === null || !(stdout instanceof net.Socket)) return [stdout, undefined];
   owner._handle = null;
   stdout.destroy();
-  const intake = openIntake(readBuffer());
+  const intake = new Intake(readBuffer());
   const options = { handle, allowHalfOpen: true, writable: false, onread: intake.onread };
   return [new net.Socket(options), intake];
 }

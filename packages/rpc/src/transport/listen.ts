@@ -13,12 +13,12 @@ import {
 } from "./address.ts";
 import { DescriptorReserve } from "./descriptor-reserve.ts";
 import { inheritedPath } from "./inherited-path.ts";
+import { readBuffer } from "./intake.ts";
 import {
   acceptSocket,
   adoptHandle,
   type Endpoints,
   handleOf,
-  readBuffer,
   socketError,
   systemCode,
   takeHandles,

@@ -1,44 +1,12 @@
+/* oxlint-disable typescript/unbound-method -- a socket calls its listeners on itself */
 import net from "node:net";
 import type { Security } from "../tls/security.ts";
 import { ConnectionError } from "../util/connection-error.ts";
 import { nothing } from "../util/nothing.ts";
 import { describeEndpoint, type Endpoint } from "./address.ts";
+import { Intake } from "./intake.ts";
 import { SeparateWrites } from "./separate-writes.ts";
 import type { ChannelBinding, Transport, TransportEvents } from "./transport.ts";
-
-/** Bytes read from the system at once; 64 KiB would cost bulk transfers a sixth of their speed. */
-const READ_BYTES = 262_144;
-
-/** A buffer to read into. All sockets of one thread may share one: a chunk is used up before the next is read. */
-export function readBuffer(): Uint8Array {
-  return new Uint8Array(READ_BYTES);
-}
-
-/** The options that make a new `net.Socket` read into a buffer of ours, and the end that a transport holds. */
-export interface Intake {
-  readonly onread: net.OnReadOpts;
-  /** Set by the transport when it starts. Until then chunks are kept and the socket waits. */
-  receive: ((chunk: Uint8Array) => void) | undefined;
-  /** Copies of what came before the start. */
-  readonly early: Uint8Array[];
-}
-
-export function openIntake(buffer: Uint8Array): Intake {
-  const intake: Intake = {
-    receive: undefined,
-    early: [],
-    onread: {
-      buffer,
-      callback(size) {
-        const chunk = buffer.subarray(0, size);
-        if (intake.receive === undefined) intake.early.push(chunk.slice());
-        else intake.receive(chunk);
-        return intake.receive !== undefined;
-      },
-    },
-  };
-  return intake;
-}
 
 interface SocketWithHandle {
   _handle?: unknown;
@@ -77,10 +45,10 @@ export function takeHandles(server: net.Server, adopt: (handle: ConnectionHandle
 
 /** A transport for a connection that {@link takeHandles} gave. */
 export function adoptHandle(handle: object, buffer: Uint8Array): NodeSocket {
-  const intake = openIntake(buffer);
+  const intake = new Intake(buffer);
   const options = { handle, allowHalfOpen: true, onread: intake.onread };
   const socket = new net.Socket(options);
-  return new NodeSocket(socket, intake, endpointsOf(socket));
+  return new NodeSocket(socket, intake, isTcpHandle(handle) ? endpointsOf(socket) : unnamed);
 }
 
 /**
@@ -97,10 +65,10 @@ export function acceptSocket(
   const handle = owner._handle;
   if (handle === undefined || handle === null) return new NodeSocket(accepted, undefined, endpoints);
   owner._handle = null;
-  const intake = openIntake(buffer);
+  const intake = new Intake(buffer);
   // What was read to find out whose connection it is.
   const early: unknown = accepted.read();
-  if (early instanceof Uint8Array) intake.early.push(early);
+  if (early instanceof Uint8Array) intake.keep(early);
   accepted.destroy();
   const options = { handle, allowHalfOpen: true, onread: intake.onread };
   return new NodeSocket(new net.Socket(options), intake, endpoints);
@@ -117,17 +85,25 @@ export interface Endpoints {
 export function endpointsOf(socket: net.Socket, path = ""): Endpoints {
   const local = endpoint(socket.localFamily, socket.localAddress, socket.localPort);
   const remote = endpoint(socket.remoteFamily, socket.remoteAddress, socket.remotePort);
-  const unnamed: Endpoint = isTcp(socket)
+  const nameless: Endpoint = isTcp(socket)
     ? { family: local?.family ?? "ipv4", host: "", port: 0 }
     : { family: "unix", path };
-  return { local: local ?? unnamed, remote: remote ?? unnamed };
+  return { local: local ?? nameless, remote: remote ?? nameless };
 }
 
-/** Only a TCP handle can be asked for its peer; TLS has one beneath. */
+/** Both ends of a UNIX socket that was accepted. */
+const unnamed: Endpoints = { local: { family: "unix", path: "" }, remote: { family: "unix", path: "" } };
+
+/** TLS has another handle beneath. */
 function isTcp(socket: net.Socket): boolean {
   const { _handle: handle } = socket as { _handle?: { readonly ["_parent"]?: object } | null };
   const { _parent: beneath = handle } = handle ?? {};
-  return typeof beneath === "object" && beneath !== null && "getpeername" in beneath;
+  return typeof beneath === "object" && beneath !== null && isTcpHandle(beneath);
+}
+
+/** Only those of TCP can be asked for their peer. */
+function isTcpHandle(handle: object): boolean {
+  return "getpeername" in handle;
 }
 
 function endpoint(family?: string, host?: string, port?: number): TcpEndpoint | undefined {
@@ -145,18 +121,40 @@ export interface Protection {
 
 const none: Protection = { security: null, channelBinding: () => null };
 
+/** The transport of a socket, for the listeners that all sockets share. */
+const transportOf = Symbol("transport");
+
+interface CarryingSocket extends net.Socket {
+  [transportOf]: NodeSocket;
+}
+
 /** A TCP or UNIX socket of Node. Errors of the system become a {@link ConnectionError} here, and nowhere else. */
 export class NodeSocket implements Transport {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly security: Security | null;
   readonly channelBinding: ChannelBinding;
-  readonly #socket: net.Socket;
+  readonly #socket: CarryingSocket;
   readonly #intake: Intake | undefined;
   readonly #separate: SeparateWrites | undefined;
+  #events: TransportEvents | undefined;
   #failure: ConnectionError | undefined;
   #ended = false;
   #earlier = 0;
+
+  // What the socket calls: functions that all sockets share, where closures would weigh on each that is silent.
+
+  static #onError(this: CarryingSocket, error: Error): void {
+    this[transportOf].#fail(error);
+  }
+
+  static #onEnd(this: CarryingSocket): void {
+    this[transportOf].#peerEnded();
+  }
+
+  static #onClose(this: CarryingSocket): void {
+    this[transportOf].#gone();
+  }
 
   /** Without an `intake` the socket's `data` events serve. */
   constructor(socket: net.Socket, intake: Intake | undefined, endpoints: Endpoints, protection: Protection = none) {
@@ -164,11 +162,12 @@ export class NodeSocket implements Transport {
     this.channelBinding = protection.channelBinding;
     this.local = endpoints.local;
     this.remote = endpoints.remote;
-    this.#socket = socket;
+    this.#socket = socket as CarryingSocket;
+    this.#socket[transportOf] = this;
     this.#intake = intake;
     this.#separate = protection.takesOneMessage === true ? new SeparateWrites(socket) : undefined;
     if (this.local.family !== "unix") socket.setNoDelay(true);
-    socket.on("error", (error) => this.#fail(error));
+    socket.on("error", NodeSocket.#onError);
   }
 
   get takesOneMessage(): boolean {
@@ -182,21 +181,17 @@ export class NodeSocket implements Transport {
 
   start(events: TransportEvents): void {
     const socket = this.#socket;
+    this.#events = events;
     this.#earlier = socket.bytesWritten;
-    socket.on("end", () => {
-      this.#ended = true;
-      events.ended();
-    });
-    socket.on("close", () => events.closed(this.#failure ?? this.#goodbye()));
-    const intake = this.#intake;
-    if (intake === undefined) {
+    socket.on("end", NodeSocket.#onEnd);
+    socket.on("close", NodeSocket.#onClose);
+    if (this.#intake === undefined) {
       socket.on("data", (chunk: Buffer) =>
         events.receive(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)),
       );
       return;
     }
-    intake.receive = (chunk) => events.receive(chunk);
-    for (const chunk of intake.early.splice(0)) events.receive(chunk);
+    this.#intake.open(events);
     socket.resume();
   }
 
@@ -243,6 +238,15 @@ export class NodeSocket implements Transport {
   destroy(error: ConnectionError): void {
     this.#failure ??= error;
     this.#socket.destroy();
+  }
+
+  #peerEnded(): void {
+    this.#ended = true;
+    this.#events?.ended();
+  }
+
+  #gone(): void {
+    this.#events?.closed(this.#failure ?? this.#goodbye());
   }
 
   #fail(error: Error): void {

@@ -13,7 +13,8 @@ import {
   type TcpAddress,
   type UnixAddress,
 } from "./address.ts";
-import { endpointsOf, type Intake, NodeSocket, openIntake, readBuffer, socketError } from "./node-socket.ts";
+import { Intake, readBuffer } from "./intake.ts";
+import { endpointsOf, NodeSocket, socketError } from "./node-socket.ts";
 import { resolveHost } from "./resolve-host.ts";
 import type { SshPrompts } from "./ssh2-login.ts";
 import type { Transport } from "./transport.ts";
@@ -58,7 +59,7 @@ function dialPlain(target: net.TcpNetConnectOpts | net.IpcNetConnectOpts, { onre
 type PlainDial = ReturnType<Dial<net.Socket, Transport>>;
 
 function openDescriptor({ fd }: FdAddress): Transport {
-  const intake = openIntake(readBuffer());
+  const intake = new Intake(readBuffer());
   try {
     // Documented for both, typed for `connect` only.
     const options = { fd, readable: true, writable: true, allowHalfOpen: true, onread: intake.onread };
@@ -130,7 +131,7 @@ function dial<S extends net.Socket, T>(
 ): Promise<T> {
   return new Promise((fulfil, reject) => {
     signal?.throwIfAborted();
-    const intake: Intake = openIntake(buffer);
+    const intake = new Intake(buffer);
     const { socket, adopt } = begin(target, intake);
     const settle = (): void => {
       off();

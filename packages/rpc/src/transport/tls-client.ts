@@ -5,7 +5,8 @@ import { ConnectionError } from "../util/connection-error.ts";
 import { nothing } from "../util/nothing.ts";
 import { onAbort } from "../util/signals.ts";
 import { channelBindingOf } from "./channel-binding.ts";
-import { endpointsOf, type Intake, NodeSocket } from "./node-socket.ts";
+import type { Intake } from "./intake.ts";
+import { endpointsOf, NodeSocket } from "./node-socket.ts";
 import { type Dial, type Dialled, dialAddress, type OpenAddress } from "./open.ts";
 import {
   CONFIRMATION,
@@ -135,11 +136,13 @@ function shakeHands(
 
 /** Calls `confirmed` with the first byte, and keeps what came with it for the transport's start. */
 function awaitConfirmation(intake: Intake, confirmed: (byte: number | undefined) => void): void {
-  intake.receive = (chunk) => {
-    intake.receive = undefined;
-    if (chunk.length > 1) intake.early.push(chunk.slice(1));
-    confirmed(chunk[0]);
-  };
+  intake.open({
+    receive(chunk) {
+      intake.close();
+      if (chunk.length > 1) intake.keep(chunk.slice(1));
+      confirmed(chunk[0]);
+    },
+  });
 }
 
 function serverRefused(problem: string): string {

@@ -6,7 +6,8 @@ import { EntranceGate, type Entrant } from "../util/entrance-gate.ts";
 import { nothing } from "../util/nothing.ts";
 import { describeEndpoint } from "./address.ts";
 import { channelBindingOf } from "./channel-binding.ts";
-import { type Endpoints, endpointsOf, type Intake, NodeSocket, openIntake, readBuffer } from "./node-socket.ts";
+import { Intake, readBuffer } from "./intake.ts";
+import { type Endpoints, endpointsOf, NodeSocket } from "./node-socket.ts";
 import {
   CONFIRMATION,
   contextOptions,
@@ -157,8 +158,8 @@ function adoptIntake(socket: tls.TLSSocket, buffer: Uint8Array): Intake | undefi
   if (handle?.useUserBuffer === undefined || bufferSymbol === undefined || callbackSymbol === undefined)
     return undefined;
   if (socket.readableLength > 0) return undefined;
-  const intake = openIntake(buffer);
-  const receive = (size: number, bytes: Uint8Array): boolean => intake.onread.callback(size, bytes);
+  const intake = new Intake(buffer);
+  const receive = (size: number): boolean => intake.take(size);
   handle.useUserBuffer(buffer);
   Object.assign(socket, { [bufferSymbol]: buffer, [callbackSymbol]: receive });
   return intake;

@@ -2,18 +2,9 @@ import { closeSync, readFileSync } from "node:fs";
 import net from "node:net";
 import { ConnectionError } from "../util/connection-error.ts";
 import type { Endpoint } from "./address.ts";
+import { Intake, readBuffer } from "./intake.ts";
 import type { Admit, ListenOptions } from "./listen.ts";
-import {
-  acceptSocket,
-  adoptHandle,
-  type Endpoints,
-  endpointsOf,
-  type Intake,
-  NodeSocket,
-  openIntake,
-  readBuffer,
-  socketError,
-} from "./node-socket.ts";
+import { acceptSocket, adoptHandle, type Endpoints, endpointsOf, NodeSocket, socketError } from "./node-socket.ts";
 import type { Dial } from "./open.ts";
 import type { DescriptorChannel, Transport, TransportEvents } from "./transport.ts";
 import type { UnixIdentity, UnixNative } from "./unix-native.ts";
@@ -71,7 +62,7 @@ function isUnixHandle(handle: object | null | undefined): handle is UnixHandle {
 }
 
 function adoptUnix(handle: UnixHandle, buffer: Uint8Array, native: UnixNative): Transport {
-  const exact = new ExactIntake(openIntake(buffer));
+  const exact = new ExactIntake(new Intake(buffer));
   const options = { handle, allowHalfOpen: true, onread: exact.onread };
   const socket = new net.Socket(options);
   return openUnix(socket, exact, endpointsOf(socket), native);
@@ -93,17 +84,16 @@ class ExactIntake {
   stopped = false;
 
   constructor(intake: Intake) {
-    const { onread } = intake;
-    const whole = onread.buffer instanceof Uint8Array ? onread.buffer : readBuffer();
+    const { buffer } = intake;
     this.intake = intake;
     this.onread = {
-      buffer: () => whole.subarray(0, this.#next(whole.length)),
-      callback: (size, bytes) => onread.callback(size, bytes) && !this.stopped,
+      buffer: () => buffer.subarray(0, this.#next(buffer.length)),
+      callback: (size) => intake.take(size) && !this.stopped,
     };
   }
 
   #next(most: number): number {
-    if (this.wanted === undefined) return this.intake.early.length === 0 ? FIRST_BYTES : 1;
+    if (this.wanted === undefined) return this.intake.hasEarly ? 1 : FIRST_BYTES;
     return Math.max(1, Math.min(most, this.wanted()));
   }
 }

@@ -21,7 +21,7 @@ const Text: XdrType<string> = {
 
 function queueOver(limits = defaultLimits, slabs = new SlabPool(), firstPart?: number) {
   const transport = new FakeTransport();
-  const queue = new SendQueue((bytes, done) => transport.write(bytes, done), slabs, limits, undefined, firstPart);
+  const queue = new SendQueue({ write: (bytes, done) => transport.write(bytes, done) }, slabs, limits, firstPart);
   const push = (serial: number, payload = new Uint8Array(0)): void => queue.push(header(serial), Raw, payload, "raw");
   return { queue, transport, push, slabs };
 }
@@ -29,7 +29,7 @@ function queueOver(limits = defaultLimits, slabs = new SlabPool(), firstPart?: n
 describe("a whole message", () => {
   it("that is alone in its turn leaves as it is, uncopied", async () => {
     const written: Uint8Array[] = [];
-    const queue = new SendQueue((bytes) => written.push(bytes), new SlabPool(), defaultLimits);
+    const queue = new SendQueue({ write: (bytes) => void written.push(bytes) }, new SlabPool(), defaultLimits);
     const shared = frame(header(1), Uint8Array.of(1, 2, 3, 4));
     queue.pushFrame(shared);
     expect(queue.queuedBytes).toBe(shared.length);
@@ -206,9 +206,11 @@ describe("slabs", () => {
     const held: Uint8Array[] = [];
     const done: (() => void)[] = [];
     const other = new SendQueue(
-      (bytes, then) => {
-        held.push(bytes);
-        done.push(then);
+      {
+        write(bytes, then) {
+          held.push(bytes);
+          done.push(then);
+        },
       },
       slabs,
       defaultLimits,

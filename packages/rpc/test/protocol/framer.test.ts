@@ -18,10 +18,12 @@ function numbered(serial: number, size = 0): Uint8Array {
 /** A framer and what it hands on, each frame copied as its sink has to. */
 function collecting(limit = LIMIT, then: (serial: number) => void = () => {}) {
   const frames: Uint8Array[] = [];
-  const framer = new Framer(limit, (bytes, start, end) => {
-    const one = bytes.slice(start, end);
-    frames.push(one);
-    then(new DataView(one.buffer).getUint32(20));
+  const framer = new Framer(limit, {
+    frame(bytes, start, end) {
+      const one = bytes.slice(start, end);
+      frames.push(one);
+      then(new DataView(one.buffer).getUint32(20));
+    },
   });
   const serials = (): number[] => frames.map((one) => new DataView(one.buffer).getUint32(20));
   return { framer, frames, serials };
@@ -35,7 +37,7 @@ describe("cutting", () => {
 
   it("finds all frames of one chunk, in place", () => {
     const lent: Uint8Array[] = [];
-    new Framer(LIMIT, (bytes) => lent.push(bytes)).push(wire);
+    new Framer(LIMIT, { frame: (bytes) => void lent.push(bytes) }).push(wire);
     expect(lent).toHaveLength(5);
     expect(lent.every((bytes) => bytes === wire)).toBe(true);
   });
@@ -116,8 +118,10 @@ describe("length words", () => {
 
   it("33554436 is a frame, whole", () => {
     let size = 0;
-    const framer = new Framer(LIMIT, (_, start, end) => {
-      size = end - start;
+    const framer = new Framer(LIMIT, {
+      frame(_, start, end) {
+        size = end - start;
+      },
     });
     framer.push(hex("02000004"));
     const chunk = new Uint8Array(262_144);

@@ -5,6 +5,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, assert, beforeEach, describe, expect, it } from "vitest";
 import { describeEndpoint } from "../../src/transport/address.ts";
+import { readBuffer } from "../../src/transport/intake.ts";
 import {
   admitPlain,
   type ListenAddress,
@@ -12,7 +13,7 @@ import {
   type ListenOptions,
   listen,
 } from "../../src/transport/listen.ts";
-import { acceptSocket, endpointsOf, readBuffer } from "../../src/transport/node-socket.ts";
+import { acceptSocket, endpointsOf } from "../../src/transport/node-socket.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { ConnectionError } from "../../src/util/connection-error.ts";
 import { spawnCompiled } from "../helpers/compiled.ts";

@@ -1,21 +1,19 @@
 import type { SecurityLayer } from "../sasl/security-layer.ts";
 import { joined } from "../util/joined.ts";
 import { nothing } from "../util/nothing.ts";
-import type { WriteBytes, WritePair } from "./send-queue.ts";
+import type { Outlet } from "./send-queue.ts";
 
-/** Ways to send through a security layer. Should that fail, `failed` is told, and nothing more is sent. */
-export interface WrappedWrite {
-  readonly write: WriteBytes;
-  readonly writePair: WritePair;
-}
-
-/** Cuts what is sent into texts that the layer takes; the last of their frames calls `done`. */
-export function wrappedWrite(layer: SecurityLayer, write: WriteBytes, failed: (error: unknown) => void): WrappedWrite {
+/**
+ * Sends through a security layer: cuts what comes into texts that it takes; the last of their frames calls `done`. Should
+ * wrapping fail, `failed` is told, and nothing of that text is sent.
+ */
+export function wrappedOutlet(layer: SecurityLayer, outlet: Outlet, failed: (error: unknown) => void): Outlet {
   const largest = layer.maxPlain;
   const send = (bytes: Uint8Array, done: () => void): void => {
     let at = 0;
-    for (; bytes.length - at > largest; at += largest) write(layer.wrap(bytes.subarray(at, at + largest)), nothing);
-    write(layer.wrap(bytes.subarray(at)), done);
+    for (; bytes.length - at > largest; at += largest)
+      outlet.write(layer.wrap(bytes.subarray(at, at + largest)), nothing);
+    outlet.write(layer.wrap(bytes.subarray(at)), done);
   };
   const guarded = (run: () => void, done: () => void): void => {
     try {
