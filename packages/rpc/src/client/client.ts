@@ -309,7 +309,7 @@ export class Client {
     const off = signal === undefined ? nothing : this.#aborts.on(signal, (reason) => this.#abandon(serial, reason));
     // In the table before the call leaves: data may come before the reply.
     const wire = procedure.stream === null ? undefined : this.#openStream(header, call);
-    this.#calls.open(serial, { program, procedure, wire, position, onDescriptors, resolve, reject, off });
+    this.#calls.open({ serial, program, procedure, wire, position, onDescriptors, resolve, reject, off });
     if (this.#streams.intake.isHolding) this.#streams.intake.update();
   }
 

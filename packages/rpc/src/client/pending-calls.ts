@@ -1,9 +1,10 @@
 import type { Descriptors } from "../connection/descriptors.ts";
 import type { AnyProcedure, Program } from "../program/program.ts";
 import type { ClientWire } from "../stream/client-wire.ts";
+import { type Numbered, SerialTable } from "../util/serial-table.ts";
 
 /** A call that waits for its reply. */
-export interface PendingCall {
+export interface PendingCall extends Numbered {
   readonly program: Program<object>;
   readonly procedure: AnyProcedure;
   /** The stream that the call opens. */
@@ -22,7 +23,7 @@ const ABANDONED_LIMIT = 65_536;
 
 /** The calls of one connection by serial (F019, F020). */
 export class PendingCalls {
-  readonly #calls = new Map<number, PendingCall>();
+  #calls = new SerialTable<PendingCall>();
   readonly #abandoned = new Set<number>();
   readonly #isTaken: (serial: number) => boolean;
   #next: number;
@@ -55,8 +56,9 @@ export class PendingCalls {
     return serial;
   }
 
-  open(serial: number, call: PendingCall): void {
-    this.#calls.set(serial, call);
+  /** Its serial is one that `reserve` has given. */
+  open(call: PendingCall): void {
+    this.#calls.add(call);
   }
 
   get(serial: number): PendingCall | undefined {
@@ -87,8 +89,8 @@ export class PendingCalls {
 
   /** Ends every call with what `reason` says of it. */
   rejectAll(reason: (call: PendingCall) => unknown): void {
-    const calls = [...this.#calls.values()];
-    this.#calls.clear();
+    const calls = this.#calls.values().toSorted((one, other) => one.position - other.position);
+    this.#calls = new SerialTable();
     this.#abandoned.clear();
     for (const call of calls) {
       call.off();

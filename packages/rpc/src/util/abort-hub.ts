@@ -1,8 +1,14 @@
+import { type Numbered, SerialTable } from "./serial-table.ts";
+
 /** Is told the reason of a signal's abort. */
 type Listener = (reason: unknown) => void;
 
+interface Listening extends Numbered {
+  readonly listener: Listener;
+}
+
 interface Group {
-  readonly listeners: Set<Listener>;
+  readonly listening: SerialTable<Listening>;
   readonly tell: () => void;
 }
 
@@ -12,24 +18,26 @@ interface Group {
  */
 export class AbortHub {
   readonly #groups = new Map<AbortSignal, Group>();
+  #next = 0;
 
   /** Calls `listener` once `signal` aborts, which it has not yet; returns what takes the listener off again. */
   on(signal: AbortSignal, listener: Listener): () => void {
     const group = this.#groups.get(signal) ?? this.#open(signal);
-    group.listeners.add(listener);
+    const serial = this.#next++;
+    group.listening.add({ serial, listener });
     return () => {
-      group.listeners.delete(listener);
-      if (group.listeners.size === 0) this.#close(signal, group);
+      group.listening.delete(serial);
+      if (group.listening.size === 0) this.#close(signal, group);
     };
   }
 
   #open(signal: AbortSignal): Group {
-    const listeners = new Set<Listener>();
+    const listening = new SerialTable<Listening>();
     const group: Group = {
-      listeners,
+      listening,
       tell: () => {
         this.#groups.delete(signal);
-        for (const listener of listeners) listener(signal.reason);
+        for (const { serial, listener } of inOrder(listening)) if (listening.has(serial)) listener(signal.reason);
       },
     };
     this.#groups.set(signal, group);
@@ -42,4 +50,8 @@ export class AbortHub {
     this.#groups.delete(signal);
     signal.removeEventListener("abort", group.tell);
   }
+}
+
+function inOrder(listening: SerialTable<Listening>): Listening[] {
+  return listening.values().toSorted((one, other) => one.serial - other.serial);
 }

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { type PendingCall, PendingCalls } from "../../src/client/pending-calls.ts";
 import { Echo } from "../helpers/echo.ts";
 
-function call(rejected: unknown[] = [], position = 0): PendingCall {
+function call(serial: number, rejected: unknown[] = [], position = 0): PendingCall {
   const pending = {
+    serial,
     program: Echo,
     procedure: Echo.procedures.say,
     wire: undefined,
@@ -29,7 +30,7 @@ describe("serials", () => {
 
   it("pass over those of calls that wait or that are owed a reply", () => {
     const calls = new PendingCalls(0xffff_fffe);
-    for (const serial of [0xffff_ffff, 0, 1]) calls.open(serial, call());
+    for (const serial of [0xffff_ffff, 0, 1]) calls.open(call(serial));
     calls.abandon(0);
     calls.settle(1);
     expect([calls.reserve(), calls.reserve()]).toEqual([0xffff_fffe, 1]);
@@ -39,7 +40,7 @@ describe("serials", () => {
 describe("abandoned calls", () => {
   it("are owed one reply, which is dropped and counted", () => {
     const calls = new PendingCalls();
-    calls.open(0, call());
+    calls.open(call(0));
     expect(calls.abandon(0)).toBe(true);
     expect(calls.size).toBe(0);
     expect(calls.takeLate(0)).toBe(true);
@@ -58,8 +59,8 @@ describe("rejectAll", () => {
   it("ends every call once, with what is said of it, and forgets what was abandoned", () => {
     const calls = new PendingCalls();
     const rejected: unknown[] = [];
-    calls.open(0, call(rejected, 28));
-    calls.open(1, call(rejected, 56));
+    calls.open(call(0, rejected, 28));
+    calls.open(call(1, rejected, 56));
     calls.abandon(2);
     calls.rejectAll(({ position }) => `over at ${position}`);
     calls.rejectAll(() => "again");
