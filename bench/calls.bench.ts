@@ -22,7 +22,7 @@ const full: Plan = {
     bytes: [8, 1024, 65_536],
     pace: { rounds: 5, milliseconds: 200 },
   },
-  crowds: { rounds: 3, connections: [1000, 10_000] },
+  crowds: { rounds: 5, connections: [1000, 10_000] },
   coldStarts: 15,
 };
 

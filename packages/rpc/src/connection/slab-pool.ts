@@ -1,7 +1,10 @@
 import { XdrWriter } from "../xdr/writer.ts";
 
-/** Enough for most turns. One that needs more makes its slab grow, and grown it goes back to the pool. */
-const SLAB_BYTES = 8192;
+/**
+ * A turn that needs more makes its slab grow, and grown it goes back to the pool. To begin with more would cost those who
+ * send one small message to each of thousands: a new slab each.
+ */
+const SLAB_BYTES = 1024;
 /** A slab that one large message has blown up is not kept. */
 const KEPT_BYTES = 1_048_576;
 const KEPT_SLABS = 16;
