@@ -65,7 +65,7 @@ try {
     found.push(compared(what, "node:tls", theirs, median(pairs.map((pair) => pair.ours)), wanted));
   }
   const beside = await withTlsPeers(testd, testbed, async (places, files) => [
-    ...besideVirsh(found, await measureTlsVolumes(places, files, { bytes: plan.volume, rounds: plan.rounds })),
+    ...besideVirsh(found, await measureTlsVolumes(places, { bytes: plan.volume, rounds: plan.rounds })),
     ...besideLibvirt(await measureTlsCalls(places, files, plan)),
   ]);
   const all = [...found, ...(beside ?? [])];

@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Libvirt, type OpenOptions } from "@virnet/libvirt";
 import { median } from "./calls/stats.ts";
+import { memoryFolder } from "./memory-folder.ts";
 
 export type VolumeClient = "virsh" | "virnet";
 
@@ -23,12 +24,26 @@ export interface VolumePlace {
 
 const execute = promisify(execFile);
 
-/** virsh and our client, each up and down, take turns with one volume of a file in `folder`. */
-export async function raceVolumes(
-  { uri, pool }: VolumePlace,
+export interface VolumePlan {
+  readonly bytes: number;
+  readonly rounds: number;
+}
+
+/** virsh and our client, each up and down, take turns with one volume of a file. */
+export async function raceVolumes(place: VolumePlace, plan: VolumePlan, options?: OpenOptions): Promise<VolumeRate[]> {
+  const folder = await memoryFolder();
+  try {
+    return await raceIn(folder, place, plan, options);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function raceIn(
   folder: string,
-  { bytes, rounds }: { readonly bytes: number; readonly rounds: number },
-  options: OpenOptions = {},
+  { uri, pool }: VolumePlace,
+  { bytes, rounds }: VolumePlan,
+  options?: OpenOptions,
 ): Promise<VolumeRate[]> {
   const from = join(folder, "from");
   const to = join(folder, "to");

@@ -113,7 +113,7 @@ async function measureAll(places: readonly Place[], folder: string, plan: SaslVo
   const intact: string[] = [];
   for (const place of places) {
     const { mechanism, server } = place;
-    const measured = await raceVolumes(place, folder, plan, { auth: { providers: [await cyrusClient()] } });
+    const measured = await raceVolumes(place, plan, { auth: { providers: [await cyrusClient()] } });
     rates.push(...measured.map((rate) => ({ ...rate, mechanism, server })));
     if (await comesBack(place, folder, plan.compared)) intact.push(`${place.mechanism}, ${place.server}`);
   }

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { Libvirt, type Volume } from "@virnet/libvirt";
 import { isInstalled } from "../calls/installed.ts";
 import { median } from "../calls/stats.ts";
+import { memoryFolder } from "../memory-folder.ts";
 
 /** How fast a client moved a volume to or from a server. */
 export interface VolumeResult {
@@ -27,7 +28,7 @@ export interface VolumePlan {
 
 interface Bed {
   readonly folder: string;
-  /** Where downloads go: into memory where that can be had, for who writes to a full cache of a disk waits for the disk. */
+  /** Where downloads go. */
   readonly targets: string;
   readonly uris: readonly (readonly [VolumeResult["server"], string, string])[];
   readonly plan: VolumePlan;
@@ -40,7 +41,7 @@ const MIB = 2 ** 20;
 export async function measureVolumes(plan: VolumePlan, testdBin: string, testbed: string): Promise<VolumeResult[]> {
   if (!(await isInstalled("libvirtd")) || !(await isInstalled("virsh"))) return [];
   const folder = await mkdtemp("/tmp/bench-");
-  const targets = await mkdtemp("/dev/shm/bench-").catch(() => folder);
+  const targets = await memoryFolder();
   const env = { ...process.env, TESTBED_DIR: folder };
   const { stdout } = await execute(join(testbed, "up"), ["libvirtd"], { env, timeout: 60_000 });
   const storage = /^LIBVIRTD_STORAGE_URI=(.*)$/m.exec(stdout)?.[1] ?? "";

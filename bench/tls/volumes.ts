@@ -1,4 +1,4 @@
-import { raceVolumes, type VolumeRate } from "../volume-race.ts";
+import { raceVolumes, type VolumePlan, type VolumeRate } from "../volume-race.ts";
 import type { TlsPlace } from "./peers.ts";
 
 /** How fast a volume of a file went over TLS. */
@@ -6,20 +6,11 @@ export interface TlsVolumeResult extends VolumeRate {
   readonly server: TlsPlace["server"];
 }
 
-export interface TlsVolumePlan {
-  readonly bytes: number;
-  readonly rounds: number;
-}
-
 /** With virsh and our client, each with one server after the other. */
-export async function measureTlsVolumes(
-  places: readonly TlsPlace[],
-  folder: string,
-  plan: TlsVolumePlan,
-): Promise<TlsVolumeResult[]> {
+export async function measureTlsVolumes(places: readonly TlsPlace[], plan: VolumePlan): Promise<TlsVolumeResult[]> {
   const results: TlsVolumeResult[] = [];
   for (const place of places) {
-    const rates = await raceVolumes(place, folder, plan);
+    const rates = await raceVolumes(place, plan);
     results.push(...rates.map((rate) => ({ ...rate, server: place.server })));
   }
   return results;

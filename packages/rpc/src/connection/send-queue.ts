@@ -205,7 +205,7 @@ export class SendQueue {
     });
   }
 
-  /** What is queued leaves as before, and all that comes after it by these. */
+  /** What is queued leaves as before, and all that comes after it through `outlet`. */
   switchTo(outlet: Outlet): void {
     this.flush();
     this.#outlet = outlet;
