@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { join } from "node:path";
@@ -17,6 +16,7 @@ import { beforeAll, expect, it } from "vitest";
 import { bootCode, writeBootDisk } from "./helpers/boot-disk.ts";
 import { describeWithNamespace, describeWithPeers } from "./helpers/peers.ts";
 import { optionalSetting, type Settings, testbed, testbedDirectory } from "./helpers/testbed.ts";
+import { Watcher } from "./helpers/watcher.ts";
 
 /** All that an iteration gives, in the background. */
 class Heard {
@@ -415,27 +415,4 @@ async function changeSecret({ remote }: Libvirt): Promise<void> {
   const { secret } = await remote.secretDefineXml({ xml: "<secret/>", flags: 0 });
   await remote.secretSetValue({ secret, value: Uint8Array.of(1), flags: 0 });
   await remote.secretUndefine({ secret });
-}
-
-/** A virsh that waits for events until it is interrupted. */
-class Watcher {
-  readonly #child: ChildProcess;
-  said = "";
-
-  constructor(uri: string, command: string) {
-    this.#child = spawn("virsh", ["-c", uri, ...command.split(" ")], { stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      stream?.on("data", (chunk) => {
-        this.said += String(chunk);
-      });
-    }
-  }
-
-  /** All that it said. */
-  async interrupt(): Promise<string> {
-    const closed = once(this.#child, "close");
-    this.#child.kill("SIGINT");
-    await closed;
-    return this.said;
-  }
 }

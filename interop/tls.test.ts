@@ -12,6 +12,7 @@ import { runProgram } from "./helpers/program.ts";
 import { repositoryPath } from "./helpers/scripts.ts";
 import { type Settings, testbed, testbedDirectory } from "./helpers/testbed.ts";
 import { virsh } from "./helpers/virsh.ts";
+import { Watcher } from "./helpers/watcher.ts";
 
 const versions = [
   ["TLSv1.2", "NORMAL:-VERS-ALL:%2BVERS-TLS1.2"],
@@ -128,6 +129,26 @@ describeWithPeers(["libvirtd", "virsh", "certtool"], "TLS with real peers", () =
 
     it.each(versions)("is taken for a libvirtd by virsh over %s", async (_, priority) => {
       expect(await ask(settings.PKI_CLIENT, `&tls_priority=${priority}`)).toMatch(/^\S+$/);
+    });
+
+    it("tells virsh of each event at once, however many leave in one turn: it reads one per record", async () => {
+      const uri = `test+tls://localhost:${port}/default?pkipath=${settings.PKI_CLIENT}`;
+      await using hypervisor = await Libvirt.open(uri);
+      const watcher = new Watcher(uri, "event --loop --event lifecycle");
+      const define = (name: string): Promise<unknown> =>
+        hypervisor.remote.domainDefineXml({
+          xml: `<domain type='test'><name>${name}</name><memory>1024</memory><os><type>hvm</type></os></domain>`,
+        });
+      const unheard = (names: readonly string[]): string[] =>
+        names.filter((name) => !watcher.said.includes(`for domain '${name}': Defined Added`));
+      // What comes before virsh has registered is lost on it.
+      let early = 0;
+      const last = (): Promise<unknown> => define(`early${++early}`);
+      await expect.poll(() => last().then(() => unheard([`early${early - 1}`])), { timeout: 20_000 }).toEqual([]);
+      const names = Array.from({ length: 30 }, (_, n) => `one-of-many-${n}`);
+      await Promise.all(names.map(define));
+      await expect.poll(() => unheard(names), { timeout: 3000 }).toEqual([]); // it asks for signs of life after 5 s
+      await watcher.interrupt();
     });
 
     it("is refused by virsh for its name or its CA, as libvirtd is", async () => {

@@ -6,8 +6,9 @@ interface Waiting {
 }
 
 /**
- * Writes one thing after another, each in TLS records of its own: Node would put all that waits into one. libvirtd reads a
- * single message of those in a record, and comes back for the rest when the next record arrives, be it seconds later.
+ * Writes one thing after another, each in TLS records of its own: Node would put all that waits into one. libvirtd and
+ * libvirt's clients read a single message of those in a record, and come back for the rest when the next record arrives,
+ * be it seconds later, or never.
  */
 export class SeparateWrites {
   readonly #socket: net.Socket;

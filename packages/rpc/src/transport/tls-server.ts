@@ -116,6 +116,7 @@ export class TlsAcceptor {
     const transport = new NodeSocket(socket, intake, handshake.endpoints, {
       security: securityOf(socket, findings),
       channelBinding: channelBindingOf(socket, "server"),
+      takesOneMessage: socket.alpnProtocol !== OWN_PROTOCOL,
     });
     // Ahead of everything that the layers above may send (F109).
     socket.write(Uint8Array.of(CONFIRMATION));
