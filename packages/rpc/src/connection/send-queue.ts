@@ -24,10 +24,16 @@ const FIRST_PART = 16;
 /** Encrypted, each part is a record, and comes, and is answered, by itself: shorter ones cost more than they gain. */
 export const FIRST_ENCRYPTED_PART = 64;
 
+/** With so much on its way that the peer has not taken, messages gather to as much again: a write takes memory besides its bytes. */
+const STUCK_BYTES = 65_536;
+/** What that is, about. */
+const WRITE_BYTES = 256;
+
 /**
  * Frames on their way out. Each is encoded straight into the slab of this turn of the event loop, and the slab leaves
- * in one write at the turn's end. The beginning of a long burst leaves earlier, so that both ends work at the same time;
- * as each part is twice as long as the one before, a burst still costs few system calls.
+ * in one write at the turn's end, unless the peer is stuck: then it gathers what other turns add. The beginning of a long
+ * burst leaves earlier, so that both ends work at the same time; as each part is twice as long as the one before, a burst
+ * still costs few system calls.
  */
 export class SendQueue {
   #outlet: Outlet;
@@ -35,13 +41,15 @@ export class SendQueue {
   readonly #limits: ProtocolLimits;
   readonly #firstPart: number;
   #slab: XdrWriter | undefined;
-  /** The one message of this turn so far, uncopied: it may be others' as well. */
+  /** The one message so far, uncopied: it may be others' as well. */
   #shared: Uint8Array | undefined;
   /** Messages in the slab. */
   #frames = 0;
   /** With so many the slab leaves before the turn ends. */
   #part: number;
-  /** To be called once the slab of this turn has been sent. */
+  /** There will be a look at the end of this turn. */
+  #scheduled = false;
+  /** To be called once the slab has been sent. */
   #copied: (() => void)[] | undefined;
   #inFlight = 0;
   #departed = 0;
@@ -63,7 +71,7 @@ export class SendQueue {
     this.#limits = limits;
   }
 
-  /** Bytes encoded or written that the transport still holds. */
+  /** Bytes encoded or written that the transport still holds; where each message is a write, with what that takes. */
   get queuedBytes(): number {
     return this.#inFlight + this.#waiting();
   }
@@ -104,16 +112,16 @@ export class SendQueue {
   }
 
   /**
-   * Queues a whole message, which must never change. While it is the only one of its turn it leaves uncopied, so one
-   * that goes to thousands costs no memory for each. Throws as `pushRaw` does.
+   * Queues a whole message, which must never change. While it is the only one of its turn, and the peer takes what it is
+   * sent, it leaves uncopied, so one that goes to thousands costs no memory for each. Throws as `pushRaw` does.
    */
   pushFrame(frame: Uint8Array): void {
     if (this.#closed) return;
     const { length } = frame;
     if (length > this.#limits.frame) throw new RangeError(`frame of ${length} bytes exceeds ${this.#limits.frame}`);
-    if (this.#slab === undefined && this.#shared === undefined && this.#firstPart > 1) {
+    if (this.#waiting() === 0 && !this.#isStuck() && this.#firstPart > 1) {
       this.#shared = frame;
-      queueMicrotask(() => this.#flushLast());
+      this.#schedule();
       return;
     }
     const slab = this.#open();
@@ -196,11 +204,29 @@ export class SendQueue {
       this.#slabs.give(slab);
       return;
     }
+    if (this.#firstPart === 1) {
+      this.#flushAlone(slab);
+      return;
+    }
     this.#inFlight += size;
     this.#flushed += size;
     const copied = this.#takeCopied();
     this.#outlet.write(slab.written(), () => {
       this.#sent(slab, size);
+      for (const sent of copied) sent();
+    });
+  }
+
+  /** One message may wait behind many others: it takes its own bytes along, and leaves the slab, which is mostly empty. */
+  #flushAlone(slab: XdrWriter): void {
+    const bytes = slab.written().slice();
+    this.#slabs.give(slab);
+    const weight = bytes.length + WRITE_BYTES;
+    this.#inFlight += weight;
+    this.#flushed += bytes.length;
+    const copied = this.#takeCopied();
+    this.#outlet.write(bytes, () => {
+      this.#left(weight);
       for (const sent of copied) sent();
     });
   }
@@ -256,15 +282,20 @@ export class SendQueue {
   }
 
   #open(): XdrWriter {
+    this.#schedule();
     if (this.#slab === undefined) {
       this.#slab = this.#slabs.take();
-      if (this.#shared === undefined) queueMicrotask(() => this.#flushLast());
-      else this.#copyShared(this.#slab, this.#shared);
+      if (this.#shared !== undefined) this.#copyShared(this.#slab, this.#shared);
     }
     return this.#slab;
   }
 
-  /** Its own microtask flushes the slab as well. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => this.#flushLast());
+  }
+
   #copyShared(slab: XdrWriter, shared: Uint8Array): void {
     this.#shared = undefined;
     slab.bound(shared.length);
@@ -272,7 +303,7 @@ export class SendQueue {
     this.#frames++;
   }
 
-  /** Queued for this turn. */
+  /** Queued, and not written yet. */
   #waiting(): number {
     return (this.#slab?.position ?? 0) + (this.#shared?.length ?? 0);
   }
@@ -288,12 +319,21 @@ export class SendQueue {
 
   #flushPart(): void {
     if (this.#firstPart > 1) this.#part *= 2;
-    this.flush();
+    this.#flushUnlessStuck();
   }
 
   #flushLast(): void {
+    this.#scheduled = false;
     this.#part = this.#firstPart;
-    this.flush();
+    this.#flushUnlessStuck();
+  }
+
+  #flushUnlessStuck(): void {
+    if (!this.#isStuck() || this.#waiting() >= STUCK_BYTES || this.#firstPart === 1) this.flush();
+  }
+
+  #isStuck(): boolean {
+    return this.#inFlight >= STUCK_BYTES;
   }
 
   #sent(slab: XdrWriter, size: number): void {
@@ -304,6 +344,7 @@ export class SendQueue {
   #left(size: number): void {
     this.#inFlight -= size;
     this.#departed++;
+    if (!this.#scheduled && !this.#isStuck()) this.flush();
     if (this.queuedBytes === 0) this.#settleDrained();
   }
 

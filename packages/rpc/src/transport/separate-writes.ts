@@ -1,4 +1,5 @@
 import type net from "node:net";
+import { Fifo } from "../util/fifo.ts";
 
 interface Waiting {
   readonly bytes: Uint8Array;
@@ -12,7 +13,7 @@ interface Waiting {
  */
 export class SeparateWrites {
   readonly #socket: net.Socket;
-  readonly #waiting: Waiting[] = [];
+  readonly #waiting = new Fifo<Waiting>();
   #isBusy = false;
   #then: (() => void) | undefined;
 

@@ -78,6 +78,72 @@ describe("a whole message", () => {
   });
 });
 
+describe("a peer that takes nothing", () => {
+  const large = new Uint8Array(65_536);
+  const small = (serial: number): Uint8Array => frame(header(serial), Uint8Array.of(serial, serial >> 8));
+
+  it("has the messages of many turns gather, in order, so that few writes wait for it", async () => {
+    const { queue, push, transport } = queueOver();
+    push(0, large);
+    const count = 5000;
+    for (let i = 1; i < count; i++) {
+      if (i % 2 === 0) queue.pushFrame(small(i));
+      else push(i, Uint8Array.of(i, i >> 8));
+      await nextTurn();
+    }
+    const bytes = frame(header(0), large).length + (count - 1) * small(0).length;
+    expect(queue.queuedBytes).toBe(bytes);
+    expect(queue.position).toBe(bytes);
+    expect(transport.writes.length).toBeLessThanOrEqual(bytes / large.length);
+    transport.allSent();
+    const { frames } = cutFrames(concat(...transport.writes));
+    expect(frames.map(toHex).slice(1)).toEqual(Array.from({ length: count - 1 }, (_, i) => toHex(small(i + 1))));
+    expect(queue.queuedBytes).toBe(0);
+  });
+
+  it("gets what has gathered as soon as it takes something", async () => {
+    const { push, transport } = queueOver();
+    push(0, large);
+    await nextTurn();
+    push(1);
+    await nextTurn();
+    push(2);
+    await nextTurn();
+    expect(transport.writes).toHaveLength(1);
+    transport.sent();
+    expect(transport.writes.slice(1).map(toHex)).toEqual([toHex(concat(frame(header(1)), frame(header(2))))]);
+    push(3);
+    await nextTurn();
+    expect(transport.writes).toHaveLength(3);
+  });
+
+  it("gets what has gathered ahead of a large payload", async () => {
+    const { queue, push, transport } = queueOver();
+    push(0, large);
+    await nextTurn();
+    push(1);
+    await nextTurn();
+    queue.pushRaw(header(2), large, () => {});
+    push(3);
+    transport.allSent();
+    await nextTurn();
+    transport.allSent();
+    const { frames } = cutFrames(concat(...transport.writes));
+    expect(frames.map((bytes) => bytes[23])).toEqual([0, 1, 2, 3]);
+  });
+
+  it("has each message wait in bytes of its own where each is a write, with what that takes", () => {
+    const written: Uint8Array[] = [];
+    const queue = new SendQueue({ write: (bytes) => void written.push(bytes) }, new SlabPool(), defaultLimits, 1);
+    for (let i = 0; i < 3; i++) queue.push(header(i), Raw, Uint8Array.of(i), "raw");
+    expect(written.map((bytes) => [toHex(bytes), bytes.buffer.byteLength])).toEqual(
+      [0, 1, 2].map((i) => [toHex(frame(header(i), Uint8Array.of(i))), 29]),
+    );
+    expect(queue.position).toBe(3 * 29);
+    expect(queue.queuedBytes).toBe(3 * (29 + 256));
+  });
+});
+
 describe("a turn", () => {
   it("leaves in one write, in order", async () => {
     const { push, transport } = queueOver();
