@@ -3,14 +3,16 @@
  *
  *   npm run stalled
  *
- * A client that never reads floods a server with calls whose answers are large; then a server that never reads is flooded
- * by a client of ours. Memory may grow by a fixed amount only, and a good client's calls take as long as without them.
+ * A client that never reads floods a server with calls whose answers are large; one is sent small events until it is
+ * disconnected; then a server that never reads is flooded by a client of ours. Memory may grow by a fixed amount only, and a
+ * good client's calls take as long as without them.
  */
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Remote, RemoteDomainGetXmlDescRet } from "@virnet/libvirt/remote";
+import { Remote, RemoteDomainEventLifecycle, RemoteDomainGetXmlDescRet } from "@virnet/libvirt/remote";
 import { connect } from "virnet";
 import { HEADER_BYTES, MessageType } from "virnet/protocol";
 import { Server } from "virnet/server";
@@ -22,10 +24,12 @@ const FLOOD_CALLS = 5000;
 const FLOOD_CLIENTS = 4;
 const GROWTH_BYTES = 128 * 1_048_576;
 const PROBES = 2000;
+const MOST_EVENTS = 500_000;
 
 const folder = mkdtempSync(join(tmpdir(), "stalled-"));
 try {
   await clientsThatDoNotRead(join(folder, "server.sock"));
+  await subscriberThatDoesNotRead(join(folder, "events.sock"));
   await serverThatDoesNotRead(join(folder, "deaf.sock"));
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -74,6 +78,35 @@ function floodWithoutReading(path: string): net.Socket {
   return socket;
 }
 
+async function subscriberThatDoesNotRead(path: string): Promise<void> {
+  const server = new Server({ name: "stalled" });
+  await server.listen({ path });
+  const deaf = net.connect(path).pause();
+  await once(deaf, "connect");
+  await turn();
+  const rss = process.memoryUsage().rss;
+  const event = { dom: { name: "d", uuid: new Uint8Array(16), id: 1 }, event: 4, detail: 0 };
+  let events = 0;
+  let growth = 0;
+  for (; [...server.clients].length > 0 && events < MOST_EVENTS; events++) {
+    server.broadcast(RemoteDomainEventLifecycle, event);
+    for (const client of server.clients) client.emit(RemoteDomainEventLifecycle, event);
+    await turn();
+    if (events % 1000 === 0) growth = Math.max(growth, process.memoryUsage().rss - rss);
+  }
+  console.log(`a subscriber that reads nothing: ${events} times two events, ${megabytes(growth)} more memory`);
+  deaf.destroy();
+  await server.close();
+  check(events < MOST_EVENTS, "nobody disconnected it");
+  check(growth < GROWTH_BYTES, "the server's memory grew");
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 async function serverThatDoesNotRead(path: string): Promise<void> {
   const deaf = net.createServer({ pauseOnConnect: true }).listen(path);
   const client = await connect({ path }, { limits: { queuedBytes: 16_777_216 } });
@@ -81,7 +114,7 @@ async function serverThatDoesNotRead(path: string): Promise<void> {
   const xml = "x".repeat(ANSWER_BYTES);
   const signal = AbortSignal.timeout(2000);
   const calls = Array.from({ length: 200 }, () => client.program(Remote).domainDefineXml({ xml }, { signal }));
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   const { pending, waiting } = client;
   const outcomes = await Promise.allSettled(calls);
   const growth = process.memoryUsage().rss - rss;
