@@ -119,7 +119,12 @@ export class SendQueue {
     if (this.#closed) return;
     const { length } = frame;
     if (length > this.#limits.frame) throw new RangeError(`frame of ${length} bytes exceeds ${this.#limits.frame}`);
-    if (this.#waiting() === 0 && !this.#isStuck() && this.#firstPart > 1) {
+    if (this.#firstPart === 1) {
+      this.flush();
+      this.#flushShared(frame, WRITE_BYTES);
+      return;
+    }
+    if (this.#waiting() === 0 && !this.#isStuck()) {
       this.#shared = frame;
       this.#schedule();
       return;
@@ -157,7 +162,9 @@ export class SendQueue {
     // A slab that leaves at once needs nobody to flush it.
     const slab = this.#waiting() > 0 ? this.#open() : (this.#slab ?? this.#slabs.take());
     slab.bound(length);
-    writeWord(slab.bytes, beginFrame(slab, header), length);
+    // The slab may have other bytes once the header is in it.
+    const start = beginFrame(slab, header);
+    writeWord(slab.bytes, start, length);
     this.#flushWith(slab, payload, sent);
   }
 
@@ -308,13 +315,14 @@ export class SendQueue {
     return (this.#slab?.position ?? 0) + (this.#shared?.length ?? 0);
   }
 
-  #flushShared(frame: Uint8Array): void {
+  /** `extra` is what it weighs besides its bytes. */
+  #flushShared(frame: Uint8Array, extra = 0): void {
     this.#shared = undefined;
     if (this.#closed) return;
-    const { length } = frame;
-    this.#inFlight += length;
-    this.#flushed += length;
-    this.#outlet.write(frame, () => this.#left(length));
+    const weight = frame.length + extra;
+    this.#inFlight += weight;
+    this.#flushed += frame.length;
+    this.#outlet.write(frame, () => this.#left(weight));
   }
 
   #flushPart(): void {

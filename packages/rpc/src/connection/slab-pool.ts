@@ -1,8 +1,8 @@
 import { XdrWriter } from "../xdr/writer.ts";
 
 /**
- * A turn that needs more makes its slab grow, and grown it goes back to the pool. To begin with more would cost those who
- * send one small message to each of thousands: a new slab each.
+ * A turn that needs more makes its slab grow, and grown it goes back to the pool, if there is room. To begin with more would
+ * cost those who send one small message to each of thousands: a new slab each.
  */
 const SLAB_BYTES = 1024;
 /** A slab that one large message has blown up is not kept. */

@@ -48,7 +48,7 @@ export function adoptHandle(handle: object, buffer: Uint8Array): NodeSocket {
   const intake = new Intake(buffer);
   const options = { handle, allowHalfOpen: true, onread: intake.onread };
   const socket = new net.Socket(options);
-  return new NodeSocket(socket, intake, isTcpHandle(handle) ? endpointsOf(socket) : unnamed);
+  return new NodeSocket(socket, intake, isTcpHandle(handle) ? endpointsOf(socket) : acceptedUnix);
 }
 
 /**
@@ -92,7 +92,7 @@ export function endpointsOf(socket: net.Socket, path = ""): Endpoints {
 }
 
 /** Both ends of a UNIX socket that was accepted. */
-const unnamed: Endpoints = { local: { family: "unix", path: "" }, remote: { family: "unix", path: "" } };
+const acceptedUnix: Endpoints = { local: { family: "unix", path: "" }, remote: { family: "unix", path: "" } };
 
 /** TLS has another handle beneath. */
 function isTcp(socket: net.Socket): boolean {

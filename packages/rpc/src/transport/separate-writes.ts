@@ -26,13 +26,12 @@ export class SeparateWrites {
     if (!this.#isBusy) this.#next();
   }
 
-  /** Calls `then` once nothing waits any more. */
+  /** Calls `then` once nothing waits any more; what is written meanwhile still leaves before. */
   whenIdle(then: () => void): void {
     if (this.#isBusy) this.#then = then;
     else then();
   }
 
-  /** A socket that is gone calls back for each write, too. */
   #next(): void {
     const next = this.#waiting.shift();
     this.#isBusy = next !== undefined;
@@ -42,7 +41,14 @@ export class SeparateWrites {
     }
     this.#socket.write(next.bytes, () => {
       next.done();
-      this.#next();
+      if (this.#socket.destroyed) this.#drop();
+      else this.#next();
     });
+  }
+
+  /** A socket that is gone would make an error of each write, in a turn of its own: with many waiting, for minutes. */
+  #drop(): void {
+    for (let lost = this.#waiting.shift(); lost !== undefined; lost = this.#waiting.shift()) lost.done();
+    this.#next();
   }
 }

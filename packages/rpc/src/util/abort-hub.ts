@@ -9,6 +9,8 @@ interface Listening extends Numbered {
 
 interface Group {
   readonly listening: SerialTable<Listening>;
+  /** The next listener's. */
+  serial: number;
   readonly tell: () => void;
 }
 
@@ -18,12 +20,11 @@ interface Group {
  */
 export class AbortHub {
   readonly #groups = new Map<AbortSignal, Group>();
-  #next = 0;
 
   /** Calls `listener` once `signal` aborts, which it has not yet; returns what takes the listener off again. */
   on(signal: AbortSignal, listener: Listener): () => void {
     const group = this.#groups.get(signal) ?? this.#open(signal);
-    const serial = this.#next++;
+    const serial = group.serial++;
     group.listening.add({ serial, listener });
     return () => {
       group.listening.delete(serial);
@@ -35,6 +36,7 @@ export class AbortHub {
     const listening = new SerialTable<Listening>();
     const group: Group = {
       listening,
+      serial: 0,
       tell: () => {
         this.#groups.delete(signal);
         for (const { serial, listener } of inOrder(listening)) if (listening.has(serial)) listener(signal.reason);

@@ -3,7 +3,7 @@ export interface Numbered {
   readonly serial: number;
 }
 
-const FIRST_SLOTS = 16;
+const FIRST_SLOTS = 4;
 const MOST_SLOTS = 65_536;
 /** More, left by a burst, are given back once nothing is in them. */
 const KEPT_SLOTS = 4096;
@@ -16,7 +16,7 @@ const KEPT_SLOTS = 4096;
 export class SerialTable<T extends Numbered> {
   /** Each entry at its serial modulo the number of slots, which is a power of two. */
   #slots: (T | undefined)[] = [];
-  /** Those whose slot a much later one has taken. */
+  /** Those whose slot another has taken. They stay here, even should the slot become free. */
   readonly #old = new Map<number, T>();
   #size = 0;
 

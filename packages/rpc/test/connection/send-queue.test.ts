@@ -78,6 +78,21 @@ describe("a whole message", () => {
   });
 });
 
+describe("a large payload", () => {
+  it("has its length in its header, however full the slab was that it finds", () => {
+    const large = new Uint8Array(20_000);
+    const wrong: number[] = [];
+    for (let size = 0; size <= 9000; size += 4) {
+      const { queue, push, transport } = queueOver();
+      push(1, new Uint8Array(size));
+      queue.pushRaw(header(2), large, () => {});
+      const expected = concat(frame(header(1), new Uint8Array(size)), frame(header(2), large));
+      if (Buffer.compare(concat(...transport.writes), expected) !== 0) wrong.push(size);
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe("a peer that takes nothing", () => {
   const large = new Uint8Array(65_536);
   const small = (serial: number): Uint8Array => frame(header(serial), Uint8Array.of(serial, serial >> 8));
@@ -139,8 +154,11 @@ describe("a peer that takes nothing", () => {
     expect(written.map((bytes) => [toHex(bytes), bytes.buffer.byteLength])).toEqual(
       [0, 1, 2].map((i) => [toHex(frame(header(i), Uint8Array.of(i))), 29]),
     );
-    expect(queue.position).toBe(3 * 29);
-    expect(queue.queuedBytes).toBe(3 * (29 + 256));
+    const shared = frame(header(3));
+    queue.pushFrame(shared);
+    expect(written[3]).toBe(shared);
+    expect(queue.position).toBe(3 * 29 + 28);
+    expect(queue.queuedBytes).toBe(queue.position + 4 * 256);
   });
 });
 

@@ -31,6 +31,28 @@ describe("an upload", () => {
     expect(joined.streams()).toBe(0);
   });
 
+  it("of a few kilobytes and a large one of another stream leave in one turn", async () => {
+    const sizes = new Map<string, number>();
+    await using joined = join({
+      async upload({ name }, { stream }) {
+        for await (const { length } of stream) sizes.set(name, (sizes.get(name) ?? 0) + length);
+      },
+    });
+    const files = joined.client.program(Files);
+    const [{ stream: small }, { stream: large }] = [
+      await files.upload({ name: "small" }),
+      await files.upload({ name: "large" }),
+    ];
+    for (let size = 2800; size < 3200; size += 100) {
+      await Promise.all([small.write(pattern(size)), large.write(pattern(65_536))]);
+    }
+    await Promise.all([small.finish(), large.finish()]);
+    expect([...sizes].toSorted(([a], [b]) => (a < b ? -1 : 1))).toEqual([
+      ["large", 4 * 65_536],
+      ["small", 2800 + 2900 + 3000 + 3100],
+    ]);
+  });
+
   it("goes through Node's pipeline into a file-like sink, and from a Node source through a Web writable", async () => {
     const sink = new PassThrough({ highWaterMark: 1 << 24 });
     await using joined = join({
