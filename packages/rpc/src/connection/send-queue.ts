@@ -193,10 +193,8 @@ export class SendQueue {
       this.#slabs.give(slab);
       throw error;
     }
-    const size = slab.position;
-    this.#inFlight += size;
-    this.#flushed += size;
-    write(slab.written(), () => this.#sent(slab, size));
+    const weight = this.#depart(slab.position);
+    write(slab.written(), () => this.#sent(slab, weight));
   }
 
   /** Hands what is queued to the transport now instead of at the end of the turn. */
@@ -206,8 +204,7 @@ export class SendQueue {
     if (slab === undefined) return;
     this.#slab = undefined;
     this.#frames = 0;
-    const size = slab.position;
-    if (size === 0 || this.#closed) {
+    if (slab.position === 0 || this.#closed) {
       this.#slabs.give(slab);
       return;
     }
@@ -215,11 +212,10 @@ export class SendQueue {
       this.#flushAlone(slab);
       return;
     }
-    this.#inFlight += size;
-    this.#flushed += size;
+    const weight = this.#depart(slab.position);
     const copied = this.#takeCopied();
     this.#outlet.write(slab.written(), () => {
-      this.#sent(slab, size);
+      this.#sent(slab, weight);
       for (const sent of copied) sent();
     });
   }
@@ -228,9 +224,7 @@ export class SendQueue {
   #flushAlone(slab: XdrWriter): void {
     const bytes = slab.written().slice();
     this.#slabs.give(slab);
-    const weight = bytes.length + WRITE_BYTES;
-    this.#inFlight += weight;
-    this.#flushed += bytes.length;
+    const weight = this.#depart(bytes.length, WRITE_BYTES);
     const copied = this.#takeCopied();
     this.#outlet.write(bytes, () => {
       this.#left(weight);
@@ -248,12 +242,10 @@ export class SendQueue {
   #flushWith(slab: XdrWriter, payload: Uint8Array, sent: () => void): void {
     this.#slab = undefined;
     this.#frames = 0;
-    const size = slab.position + payload.length;
-    this.#inFlight += size;
-    this.#flushed += size;
+    const weight = this.#depart(slab.position + payload.length);
     const copied = this.#takeCopied();
     this.#writePair(slab.written(), payload, () => {
-      this.#sent(slab, size);
+      this.#sent(slab, weight);
       for (const before of copied) before();
       sent();
     });
@@ -315,13 +307,10 @@ export class SendQueue {
     return (this.#slab?.position ?? 0) + (this.#shared?.length ?? 0);
   }
 
-  /** `extra` is what it weighs besides its bytes. */
   #flushShared(frame: Uint8Array, extra = 0): void {
     this.#shared = undefined;
     if (this.#closed) return;
-    const weight = frame.length + extra;
-    this.#inFlight += weight;
-    this.#flushed += frame.length;
+    const weight = this.#depart(frame.length, extra);
     this.#outlet.write(frame, () => this.#left(weight));
   }
 
@@ -344,13 +333,20 @@ export class SendQueue {
     return this.#inFlight >= STUCK_BYTES;
   }
 
-  #sent(slab: XdrWriter, size: number): void {
-    this.#slabs.give(slab);
-    this.#left(size);
+  /** So many bytes go to the outlet, which take `extra` besides; returns what they weigh in all, for `#left`. */
+  #depart(size: number, extra = 0): number {
+    this.#inFlight += size + extra;
+    this.#flushed += size;
+    return size + extra;
   }
 
-  #left(size: number): void {
-    this.#inFlight -= size;
+  #sent(slab: XdrWriter, weight: number): void {
+    this.#slabs.give(slab);
+    this.#left(weight);
+  }
+
+  #left(weight: number): void {
+    this.#inFlight -= weight;
     this.#departed++;
     if (!this.#scheduled && !this.#isStuck()) this.flush();
     if (this.queuedBytes === 0) this.#settleDrained();

@@ -17,7 +17,7 @@ export class SerialTable<T extends Numbered> {
   /** Each entry at its serial modulo the number of slots, which is a power of two. */
   #slots: (T | undefined)[] = [];
   /** Those whose slot another has taken. They stay here, even should the slot become free. */
-  readonly #old = new Map<number, T>();
+  #old: Map<number, T> | undefined;
   #size = 0;
 
   get size(): number {
@@ -27,7 +27,7 @@ export class SerialTable<T extends Numbered> {
   get(serial: number): T | undefined {
     const entry = this.#slots[serial & (this.#slots.length - 1)];
     if (entry?.serial === serial) return entry;
-    return this.#old.size === 0 ? undefined : this.#old.get(serial);
+    return this.#old?.get(serial);
   }
 
   has(serial: number): boolean {
@@ -41,20 +41,20 @@ export class SerialTable<T extends Numbered> {
     while (this.#size * 2 > this.#slots.length && this.#slots.length < MOST_SLOTS) this.#grow();
     const at = this.#slotOf(entry);
     const former = this.#slots[at];
-    if (former !== undefined) this.#old.set(former.serial, former);
+    if (former !== undefined) (this.#old ??= new Map()).set(former.serial, former);
     this.#slots[at] = entry;
   }
 
   delete(serial: number): void {
     const at = serial & (this.#slots.length - 1);
     if (this.#slots[at]?.serial === serial) this.#slots[at] = undefined;
-    else if (!this.#old.delete(serial)) return;
+    else if (this.#old?.delete(serial) !== true) return;
     if (--this.#size === 0 && this.#slots.length > KEPT_SLOTS) this.#slots = [];
   }
 
   /** All entries, in any order. */
   values(): T[] {
-    return [...this.#old.values(), ...this.#slots.filter((entry) => entry !== undefined)];
+    return [...(this.#old?.values() ?? []), ...this.#slots.filter((entry) => entry !== undefined)];
   }
 
   /** Two entries that had slots of their own still have. */
